@@ -1,0 +1,48 @@
+/*
+ * Kinds: what the API serves, each from kinds/<name>.json (embedded) and a file of rules here.
+ *
+ * kinds/<name>.json is {group, version, kind, plural, singular, shortNames, categories, scope,
+ * columns: [{name, type, path, priority, description}], schema}. The table is built once at start
+ * and then only read: any thread.
+ */
+#ifndef SLIPWAY_KINDS_KINDS_H
+#define SLIPWAY_KINDS_KINDS_H
+
+#include "codec/schema.h"
+
+enum { KIND_NAME_MAX = 63 };
+
+struct kind {
+	const char *group; /* "" for core */
+	const char *version;
+	const char *api_version; /* "slipway.dev/v1", "v1" */
+	const char *name; /* "Database" */
+	const char *plural, *singular;
+	const json_t *short_names, *categories; /* arrays of strings */
+	bool is_namespaced;
+	bool has_status; /* serves the status subresource */
+	const json_t *columns;
+	struct schema *schema;
+
+	/* Rules beyond the schema; each may be NULL. old is NULL at creation. */
+	void (*prepare)(json_t *object, const json_t *old); /* fills what depends on other fields */
+	void (*check)(const json_t *object, const json_t *old, struct schema_causes *out);
+	/* May it be deleted? A sentence in e when not. */
+	enum err_code (*check_delete)(const json_t *object, struct err *e);
+	/* A column's value where the path alone does not say it. NULL: the path's. */
+	json_t *(*column)(const json_t *object, const char *column);
+};
+
+enum err_code
+kinds_init(struct err *e); /* loads all embedded schemas; once, before threads start */
+const struct kind *kinds_all(size_t *ret_n);
+const struct kind *kind_by_name(const char *name);
+/* By plural, singular, short name or kind, without regard to case, "databases.slipway.dev" too: for
+ * the command line. */
+const struct kind *kind_by_alias(const char *alias);
+const struct kind *kind_by_resource(const char *group, const char *version, const char *plural);
+
+/* RFC 1123 label of at most KIND_NAME_MAX; the message is Kubernetes' own. */
+bool kind_name_is_ok(const char *name);
+
+#endif
