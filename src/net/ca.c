@@ -247,30 +247,47 @@ static bool is_dns_name(const char *s)
 	return n > 0 && n <= 253 && strspn(s, letters) == n;
 }
 
+static GENERAL_NAME *san_new(int type, void *value)
+{
+	GENERAL_NAME *one = GENERAL_NAME_new();
+
+	assert(one && value);
+	GENERAL_NAME_set0_value(one, type, value);
+	return one;
+}
+
+static GENERAL_NAME *san_dns(const char *host)
+{
+	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+	int ok = text && ASN1_STRING_set(text, host, -1);
+
+	assert(ok);
+	return san_new(GEN_DNS, text);
+}
+
+/* Takes the address over. */
+static GENERAL_NAME *san_ip(ASN1_OCTET_STRING **ip)
+{
+	GENERAL_NAME *one = san_new(GEN_IPADD, *ip);
+
+	*ip = NULL;
+	return one;
+}
+
 static enum err_code san_add(GENERAL_NAMES *all, const char *host, struct err *e)
 {
 	CLEANUP(ip_drop) ASN1_OCTET_STRING *ip = a2i_IPADDRESS(host);
 	GENERAL_NAME *one;
-	ASN1_IA5STRING *dns;
+	int pushed;
 
 	ERR_clear_error(); /* of a host that is no address */
 	if (!ip && !is_dns_name(host))
 		return err_set(
 			e, ERR_INVALID,
 			"certificate host '%.80s': want a DNS name or an IP address", host);
-	one = GENERAL_NAME_new();
-	assert(one);
-	if (ip) {
-		GENERAL_NAME_set0_value(one, GEN_IPADD, ip);
-		ip = NULL;
-	} else {
-		dns = ASN1_IA5STRING_new();
-		if (!dns || !ASN1_STRING_set(dns, host, -1))
-			assert(!"memory for a host name");
-		GENERAL_NAME_set0_value(one, GEN_DNS, dns);
-	}
-	if (!sk_GENERAL_NAME_push(all, one))
-		assert(!"memory for a host name");
+	one = ip ? san_ip(&ip) : san_dns(host);
+	pushed = sk_GENERAL_NAME_push(all, one);
+	assert(pushed);
 	return ERR_OK;
 }
 
