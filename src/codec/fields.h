@@ -29,7 +29,7 @@ struct fields_conflicts {
  * unless somebody else owns them. subresource is "" or "status". */
 enum err_code fields_apply(
 	const struct schema *s, const json_t *live, const json_t *applied, const char *manager,
-	const char *api_version, bool force, const char *now, json_t **ret,
+	const char *api_version, const char *subresource, bool force, const char *now, json_t **ret,
 	struct fields_conflicts *conflicts, struct err *e);
 
 /* After any other write: object is what will be stored, live what was (NULL: created). The manager
