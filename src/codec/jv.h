@@ -1,8 +1,10 @@
 /*
  * JSON values: jansson's, read strictly and reached by path.
  *
- * A json_t is counted by jansson: what a function here returns as `ret` is the caller's to drop
- * (json_decref, or CLEANUP(jv_drop)); what a look-up returns is borrowed from its parent.
+ * No string holds a NUL byte ("\\u0000" is refused: PostgreSQL's jsonb cannot keep it), so all of
+ * them are C strings. A json_t is counted by jansson: what a function here returns as `ret` is the
+ * caller's to drop (json_decref, or CLEANUP(jv_drop)); what a look-up returns is borrowed from its
+ * parent.
  */
 #ifndef SLIPWAY_CODEC_JV_H
 #define SLIPWAY_CODEC_JV_H
@@ -18,9 +20,12 @@ enum { JV_DEPTH_MAX = 64 };
 /* For CLEANUP on a json_t *. */
 void jv_drop(json_t **v);
 
-/* RFC 8259 with nothing beside it: one value, no duplicate keys, no NaN, at most max bytes, at most
- * JV_DEPTH_MAX deep. The message names line and column. */
+/* RFC 8259 with nothing beside it: one value, no duplicate keys, no NaN, integers of 64 bits, at
+ * most max bytes (ERR_LIMIT), at most JV_DEPTH_MAX deep. The message names line and column. */
 enum err_code jv_parse(struct str in, size_t max, json_t **ret, struct err *e);
+
+/* A string value from any bytes: what is no UTF-8 (or NUL) becomes U+FFFD. */
+json_t *jv_string(struct str s);
 
 /* Compact text, keys in their order; lives in the arena. jv_text_sorted has the keys sorted: equal
  * values give equal bytes. */
@@ -37,7 +42,11 @@ jv_str_or(const json_t *v, const char *path, const char *other); /* never NULL i
 int64_t jv_int(const json_t *v, const char *path, int64_t other);
 bool jv_bool(const json_t *v, const char *path, bool other);
 
-/* Sets by path and makes the objects on the way. Steals value, as json_object_set_new does. */
+/* Levels of nesting: 0 for a scalar, 1 for an object or array of scalars. */
+int jv_depth(const json_t *v);
+
+/* Sets by path in an object and makes the objects on the way, also in place of what is no object.
+ * Steals value, as json_object_set_new does. In an array, an index or its length (appends). */
 void jv_set(json_t *v, const char *path, json_t *value);
 void jv_set_str(json_t *v, const char *path, const char *value); /* NULL removes */
 void jv_remove(json_t *v, const char *path);
