@@ -2,7 +2,8 @@
  * Kinds: what the API serves, each from kinds/<name>.json (embedded) and a file of rules here.
  *
  * kinds/<name>.json is {group, version, kind, plural, singular, shortNames, categories, scope,
- * columns: [{name, type, path, priority, description}], schema}. The table is built once at start
+ * hasStatus, columns: [{name, type, path, priority, description}], schema}; schema says what stands
+ * beside apiVersion, kind and metadata, which are added at load. The table is built once at start
  * and then only read: any thread.
  */
 #ifndef SLIPWAY_KINDS_KINDS_H
@@ -10,7 +11,7 @@
 
 #include "codec/schema.h"
 
-enum { KIND_NAME_MAX = 63 };
+enum { KIND_NAME_MAX = 63, KIND_LONG_NAME_MAX = 253 };
 
 struct kind {
 	const char *group; /* "" for core */
@@ -18,6 +19,7 @@ struct kind {
 	const char *api_version; /* "slipway.dev/v1", "v1" */
 	const char *name; /* "Database" */
 	const char *plural, *singular;
+	const char *resource; /* "databases.slipway.dev", "secrets": as messages name it */
 	const json_t *short_names, *categories; /* arrays of strings */
 	bool is_namespaced;
 	bool has_status; /* serves the status subresource */
@@ -42,7 +44,18 @@ const struct kind *kind_by_name(const char *name);
 const struct kind *kind_by_alias(const char *alias);
 const struct kind *kind_by_resource(const char *group, const char *version, const char *plural);
 
-/* RFC 1123 label of at most KIND_NAME_MAX; the message is Kubernetes' own. */
+/* RFC 1123 label of at most KIND_NAME_MAX. */
 bool kind_name_is_ok(const char *name);
+
+/* Why an object of the kind cannot have this name, in Kubernetes' own words; NULL: it can. Labels
+ * for Database, Member and Namespace, subdomains of at most KIND_LONG_NAME_MAX for the others. */
+const char *kind_name_problem(const struct kind *k, const char *name);
+
+/* The cell of a column (an entry of kind.columns) for an object: a new value, null where there is
+ * none. Dates are ages ("5m"). */
+json_t *kind_column(const struct kind *k, const json_t *column, const json_t *object);
+
+/* The schema of ObjectMeta, for documents about the API. */
+const json_t *kind_objectmeta(void);
 
 #endif
