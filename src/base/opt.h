@@ -27,7 +27,7 @@ struct opt {
 	enum opt_type type;
 	size_t offset; /* of bool, const char *, int64_t or struct opt_strs in the caller's struct
 			*/
-	const char *value; /* "DIR": how help names the value */
+	const char *value; /* "DIR": how help names it; "table|json": it must be one of these */
 	const char *help; /* one sentence */
 	int64_t min, max; /* of OPT_INT; both 0: any */
 };
@@ -35,7 +35,9 @@ struct opt {
 /* One verb of the program; a table of them ends with one whose name is NULL. */
 struct opt_verb {
 	const char *name; /* "credentials rotate" has a space: two words */
-	const char *args; /* "KIND [NAME]" */
+	/* "KIND [NAME]"; for completion, KIND is any kind, NAME is one of that kind, DATABASE and
+	 * the like are names of databases, FILE a file, bash|zsh one of these words. */
+	const char *args;
 	const char *help; /* one sentence */
 	const char *examples; /* lines, each "slipway …   # what it does" */
 	const char *exits; /* lines, each "0  …"; NULL: 0 fine, 1 error */
@@ -54,6 +56,9 @@ enum err_code opt_parse(
 /* Finds the verb by the first word or two; NULL: none. *ret_words says how many it took. */
 const struct opt_verb *
 opt_find(const struct opt_verb *verbs, int argc, char **argv, int *ret_words);
+
+/* Is there a --help or -h before any "--"? */
+bool opt_wants_help(int argc, char **argv);
 
 void opt_help(struct buf *out, const struct opt_verb *v);
 void opt_help_all(struct buf *out, const struct opt_verb *verbs);

@@ -1,0 +1,212 @@
+/* The program: one table of all verbs, and those verbs that are about the table itself. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/opt.h"
+
+static int version_run(const struct opt_verb *v, const void *values, char **args, size_t n);
+static int help_run(const struct opt_verb *v, const void *values, char **args, size_t n);
+static int completion_run(const struct opt_verb *v, const void *values, char **args, size_t n);
+static int reference_run(const struct opt_verb *v, const void *values, char **args, size_t n);
+
+static const struct opt no_opts[] = {{NULL}};
+
+static const struct opt_verb about[] = {
+	{
+		.name = "version",
+		.help = "Say the version of this program.",
+		.args = "",
+		.examples = "slipway version",
+		.opts = no_opts,
+		.run = version_run,
+	},
+	{
+		.name = "help",
+		.help = "Say how to use the program, or one verb of it.",
+		.args = "[VERB...]",
+		.examples = "slipway help\nslipway help credentials rotate",
+		.opts = no_opts,
+		.args_max = 2,
+		.run = help_run,
+	},
+	{
+		.name = "completion",
+		.help = "Print a script that completes verbs, options and names in your shell.",
+		.args = "bash|zsh|fish",
+		.examples =
+			"source <(slipway completion bash)      # in ~/.bashrc\n"
+			"source <(slipway completion zsh)       # in ~/.zshrc\n"
+			"slipway completion fish | source       # in ~/.config/fish/config.fish",
+		.opts = no_opts,
+		.args_min = 1,
+		.args_max = 1,
+		.run = completion_run,
+	},
+	{
+		.name = "reference",
+		.help = "Print the reference page of the command line, in Markdown.",
+		.args = "cli",
+		.examples = "slipway reference cli >doc/reference/cli.md",
+		.opts = no_opts,
+		.args_min = 1,
+		.args_max = 1,
+		.run = reference_run,
+	},
+	{NULL},
+};
+
+enum { VERBS_MAX = 40 };
+
+static struct opt_verb verbs[VERBS_MAX + 1]; /* filled once, before anything else */
+
+static void verbs_add(const struct opt_verb *more)
+{
+	size_t n = 0;
+
+	while (verbs[n].name)
+		n++;
+	for (; more->name; more++) {
+		assert(n < VERBS_MAX);
+		verbs[n++] = *more;
+	}
+}
+
+static int fail(const struct err *e)
+{
+	fprintf(stderr, "slipway: %s\n", e->text);
+	return 1;
+}
+
+static int print(const struct buf *out)
+{
+	struct err e;
+
+	if (fd_write_all(STDOUT_FILENO, out->p, out->n) == 0)
+		return 0;
+	err_os(&e, "write to standard output");
+	return fail(&e);
+}
+
+static int version_run(const struct opt_verb *v, const void *values, char **args, size_t n)
+{
+	CLEANUP(buf_done) struct buf out = {0};
+
+	buf_puts(&out, "slipway " SLIPWAY_VERSION "\n");
+	return print(&out);
+}
+
+/* Help for the verbs that begin with this word: a group such as "credentials". */
+static bool help_group(struct buf *out, const char *word)
+{
+	size_t len = strlen(word);
+	bool is_found = false;
+
+	for (const struct opt_verb *v = verbs; v->name; v++) {
+		if (strncmp(v->name, word, len) != 0 || v->name[len] != ' ')
+			continue;
+		if (is_found)
+			buf_putc(out, '\n');
+		opt_help(out, v);
+		is_found = true;
+	}
+	return is_found;
+}
+
+static int help_run(const struct opt_verb *v, const void *values, char **args, size_t n)
+{
+	CLEANUP(buf_done) struct buf out = {0};
+	const struct opt_verb *of;
+	struct err e;
+	int words;
+
+	if (n == 0) {
+		opt_help_all(&out, verbs);
+		return print(&out);
+	}
+	of = opt_find(verbs, (int)n, args, &words);
+	if (of && words == (int)n) {
+		opt_help(&out, of);
+		return print(&out);
+	}
+	if (n == 1 && help_group(&out, args[0]))
+		return print(&out);
+	err_set(&e, ERR_NOT_FOUND, "there is no verb '%s': see 'slipway help'", args[0]);
+	return fail(&e);
+}
+
+static int completion_run(const struct opt_verb *v, const void *values, char **args, size_t n)
+{
+	CLEANUP(buf_done) struct buf out = {0};
+	struct err e;
+
+	if (opt_completion(&out, verbs, args[0], &e))
+		return fail(&e);
+	return print(&out);
+}
+
+static int reference_run(const struct opt_verb *v, const void *values, char **args, size_t n)
+{
+	CLEANUP(buf_done) struct buf out = {0};
+	struct err e;
+
+	if (strcmp(args[0], "cli") != 0) {
+		err_set(&e, ERR_INVALID, "there is no reference page '%s': want cli", args[0]);
+		return fail(&e);
+	}
+	opt_reference(&out, verbs);
+	return print(&out);
+}
+
+static int verb_run(const struct opt_verb *v, int argc, char **argv)
+{
+	CLEANUP(mem_drop) void *values = mem_alloc(MAX(v->values_bytes, (size_t)1));
+	char *args[OPT_ARGS_MAX];
+	struct err e;
+	size_t n;
+
+	if (opt_wants_help(argc, argv)) {
+		CLEANUP(buf_done) struct buf out = {0};
+
+		opt_help(&out, v);
+		return print(&out);
+	}
+	if (opt_parse(v, argc, argv, values, args, &n, &e))
+		return fail(&e);
+	return v->run(v, values, args, n);
+}
+
+static int unknown_verb(char *word, bool wants_help)
+{
+	CLEANUP(buf_done) struct buf out = {0};
+	struct err e;
+
+	if (!help_group(&out, word)) {
+		err_set(&e, ERR_INVALID, "there is no verb '%s': see 'slipway help'", word);
+		return fail(&e);
+	}
+	if (wants_help)
+		return print(&out);
+	err_set(&e, ERR_INVALID, "which 'slipway %s'? See 'slipway help %s'", word, word);
+	return fail(&e);
+}
+
+int main(int argc, char **argv)
+{
+	const struct opt_verb *v;
+	int words;
+
+	verbs_add(about);
+	argc--;
+	argv++;
+	v = opt_find(verbs, argc, argv, &words);
+	if (v)
+		return verb_run(v, argc - words, argv + words);
+	if (argc && strcmp(argv[0], "--version") == 0)
+		return version_run(NULL, NULL, NULL, 0);
+	if (argc && argv[0][0] != '-')
+		return unknown_verb(argv[0], opt_wants_help(argc, argv));
+	help_run(NULL, NULL, NULL, 0);
+	return opt_wants_help(argc, argv) ? 0 : 1;
+}
