@@ -127,6 +127,25 @@ BEGIN
 END
 $$;
 
+-- After a committer has lost its session: the answer to batch seq if it is in, else NULL, and then
+-- it can never come in, since its seq is taken. Waits for a batch that is still being committed.
+-- Its own commit comes after that of the batch, also on a synchronous standby.
+CREATE FUNCTION slipway.settle(p_committer uuid, p_seq bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+	was slipway.committer;
+BEGIN
+	INSERT INTO slipway.committer AS c (id, seq) VALUES (p_committer, p_seq)
+		ON CONFLICT (id) DO UPDATE SET seen_at = now()
+		RETURNING * INTO was;
+	IF was.seq >= p_seq AND was.result IS NOT NULL THEN
+		RETURN was.result;
+	END IF;
+	UPDATE slipway.committer SET seq = p_seq, result = NULL WHERE id = p_committer;
+	RETURN NULL;
+END
+$$;
+
 -- Takes the oldest rows off change_log, at most p_rows of them: those from before p_before, and
 -- those that are further than p_keep revisions behind. Gives their number.
 CREATE FUNCTION slipway.compact(p_before timestamptz, p_keep bigint, p_rows int) RETURNS bigint

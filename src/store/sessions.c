@@ -1,0 +1,113 @@
+#include "store/sessions.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+/* Row locks and fresh snapshots are the order of writes: that needs read committed. */
+static const char setup[] = "SET default_transaction_isolation = 'read committed';"
+			    "SET default_transaction_read_only = off;"
+			    "SET max_parallel_workers_per_gather = 0;"
+			    "SET jit = off;"
+			    "SET plan_cache_mode = force_generic_plan;"
+			    "SELECT set_config('synchronous_commit', 'on', false)"
+			    " WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+
+static bool says_target(const char *conninfo)
+{
+	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+	bool is_said = false;
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++)
+		if (o->val && strcmp(o->keyword, "target_session_attrs") == 0)
+			is_said = true;
+	PQconninfoFree(all);
+	return is_said;
+}
+
+/* Of several hosts, take the one that can be written to, unless conninfo says otherwise. */
+static char *with_target(const char *conninfo)
+{
+	struct str s = str_of(conninfo);
+	const char *join = " ";
+
+	if (says_target(conninfo))
+		return mem_strdup(conninfo);
+	if (str_starts(s, "postgresql://") || str_starts(s, "postgres://"))
+		join = strchr(conninfo, '?') ? "&" : "?";
+	return mem_printf("%s%starget_session_attrs=read-write", conninfo, join);
+}
+
+enum err_code sessions_init(struct sessions *s, const char *conninfo, int max, struct err *e)
+{
+	s->conninfo = with_target(conninfo);
+	s->is_down = true;
+	return db_pool_new(s->conninfo, setup, max, &s->pool, e);
+}
+
+void sessions_done(struct sessions *s)
+{
+	db_pool_free(s->pool);
+	free(s->conninfo);
+}
+
+enum err_code sessions_note(struct sessions *s, enum err_code code)
+{
+	bool is_down = code == ERR_UNAVAILABLE || code == ERR_TIMEOUT;
+
+	if (atomic_load_explicit(&s->is_down, memory_order_relaxed) != is_down)
+		atomic_store(&s->is_down, is_down);
+	return code;
+}
+
+enum err_code sessions_get(struct sessions *s, struct db **ret, struct err *e)
+{
+	return sessions_note(s, db_pool_get(s->pool, SESSIONS_WAIT_MS, ret, e));
+}
+
+void sessions_put(struct sessions *s, struct db *d)
+{
+	db_pool_put(s->pool, d);
+}
+
+enum err_code sessions_open(struct sessions *s, struct db **ret, struct err *e)
+{
+	struct db *d = NULL;
+	enum err_code code = db_open(s->conninfo, SESSIONS_WAIT_MS, &d, e);
+
+	if (code == ERR_OK)
+		code = db_script(d, setup, e);
+	if (code != ERR_OK) {
+		db_close(d);
+		return sessions_note(s, code);
+	}
+	*ret = d;
+	return sessions_note(s, ERR_OK);
+}
+
+static enum err_code exec_once(
+	struct sessions *s, const char *name, const char *sql, const char *const *params, int n,
+	struct db_rows *ret, bool *ret_is_lost, struct err *e)
+{
+	struct db *d;
+	enum err_code code = sessions_get(s, &d, e);
+
+	if (code != ERR_OK)
+		return code;
+	code = sessions_note(s, db_exec_named(d, name, sql, params, n, ret, e));
+	*ret_is_lost = code == ERR_UNAVAILABLE;
+	sessions_put(s, d);
+	return code;
+}
+
+enum err_code sessions_exec(
+	struct sessions *s, bool is_read, const char *name, const char *sql,
+	const char *const *params, int n, struct db_rows *ret, struct err *e)
+{
+	bool is_lost = false;
+	enum err_code code = exec_once(s, name, sql, params, n, ret, &is_lost, e);
+
+	if (is_lost && is_read)
+		code = exec_once(s, name, sql, params, n, ret, &is_lost, e);
+	return code;
+}

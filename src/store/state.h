@@ -1,0 +1,17 @@
+/* The store's parts. Each looks after its own locks; struct store only holds them together. */
+#ifndef SLIPWAY_STORE_STATE_H
+#define SLIPWAY_STORE_STATE_H
+
+#include "store/busy.h"
+#include "store/committer.h"
+#include "store/sessions.h"
+#include "store/store.h"
+
+struct store {
+	const struct secret_key *key; /* the caller's; NULL: Secrets cannot be kept */
+	struct sessions sessions;
+	struct busy busy;
+	struct committer *committer;
+};
+
+#endif
