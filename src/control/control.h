@@ -15,7 +15,9 @@ struct store;
 
 struct control_conf {
 	struct store *store;
-	int resync_ms; /* 0: 10 s: every object is looked at again that often */
+	const char *ca_pem; /* the platform's CA, for the Secrets' ca.crt; NULL: leave that out */
+	int resync_ms; /* 0: 10 s: objects with work outstanding are looked at again that often,
+			  those at rest once in 360 times */
 	int host_silent_ms; /* 0: 5 s without a report make a host not Ready */
 };
 
