@@ -59,11 +59,38 @@ class Case:
     skipped: bool = False
 
 
+def marked():
+    """{pid: command line} of the processes that a test of this run started, in whatever session they are."""
+    mark, found = f"SLIPWAY_TEST_RUN={os.getpid()}".encode(), {}
+    for proc in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (proc / "environ").read_bytes().split(b"\0"):
+                argv = (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                found |= {int(proc.name): argv} if argv else {}
+        except OSError:
+            pass
+    return found
+
+
+def end_marked():
+    """What is still there shortly after a suite has ended was left behind: it is killed, and named."""
+    deadline = time.monotonic() + 3
+    while (left := marked()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for pid in left:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return sorted(left.values())
+
+
 def run(argv, log, limit_s, env=None):
     """Runs a program in a group of its own, output to a log; at the limit the group is killed. Its exit code."""
     with open(log, "ab") as out:
         child = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                 env={**os.environ, **SANITIZERS, **(env or {})}, start_new_session=True)
+                                 env={**os.environ, **SANITIZERS, "SLIPWAY_TEST_RUN": str(os.getpid()),
+                                      **(env or {})}, start_new_session=True)
         try:
             return child.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -231,10 +258,14 @@ def show(suite, cases, seconds):
     skipped = [c for c in cases if c.skipped and not c.error]
     print(f"{suite.name:6} {len(cases) - len(bad) - len(skipped):4} passed {len(bad):3} failed"
           f"{f' {len(skipped)} skipped' if skipped else ''}  {seconds:5.1f} s  {suite.why}", flush=True)
+    said = None
     for case in bad:
         rerun = re.sub(r"\[.*|::\(.*|\(.*", "", case.name).rstrip("/")
-        print(f"\n  FAILED {case.name}\n" + "\n".join("    " + line for line in case.error.splitlines()[-60:]))
-        print(f"  again: script/test {rerun}\n", flush=True)
+        print(f"\n  FAILED {case.name}\n  again: script/test {rerun}")
+        if case.error != said:  # one program's cases share its output
+            print("\n".join("    " + line for line in case.error.splitlines()[-60:]))
+        said = case.error
+    print("\n" if bad else "", end="", flush=True)
     for case in skipped:
         print(f"  skipped {case.name}", flush=True)
 
@@ -260,6 +291,7 @@ def main(wanted):
                           + build_results[suite.build].error)]
         elif names:
             cases = KINDS[suite.kind][1](suite, names) or [Case(suite.name, "ran no test")]
+            cases += [Case(f"{suite.name}/(left behind)", argv) for argv in end_marked()]
         elif wanted:
             continue
         else:
