@@ -180,7 +180,7 @@ def run_meson(suite, names):
 # pytest: one case a test
 
 def pytest_argv(suite, *more):
-    return ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *more]
+    return ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", "--tb=short", *more]
 
 
 def node_to_name(suite, node):

@@ -9,7 +9,7 @@
 #include <regex.h>
 
 #include "base/map.h"
-#include "codec/schema.h"
+#include "codec/jv.h"
 
 enum { /* bits */
        TYPE_OBJECT = 1,
@@ -24,6 +24,7 @@ enum { /* bits */
 
 enum list_type { LIST_ATOMIC, LIST_SET, LIST_MAP };
 
+struct schema_causes;
 struct schema_node;
 
 /* A keyword that limits a value, as it stands in one node. */
