@@ -30,7 +30,7 @@ static struct kind kinds[] = {
 	{.name = "Event", .check = event_check, .column = event_column},
 };
 
-static json_t *objectmeta;
+static bool is_loaded;
 static struct arena kinds_arena; /* names made at load; lives as long as the program */
 
 static enum err_code file_load(const char *name, json_t **ret, struct err *e)
@@ -43,21 +43,6 @@ static enum err_code file_load(const char *name, json_t **ret, struct err *e)
 		return ERR_OK;
 	}
 	return err_set(e, ERR_INTERNAL, "kinds/%s is missing in the program", name);
-}
-
-/* The schema is of the whole object: the fields that every kind has are added. */
-static void schema_complete(json_t *schema)
-{
-	json_t *properties = jv_object_at(schema, "properties");
-	json_t *text = json_pack(
-		"{s:s, s:s}", "type", "string", "description",
-		"Version of the API that the object is written in.");
-
-	json_object_set_new(properties, "apiVersion", text);
-	json_object_set_new(
-		properties, "kind",
-		json_pack("{s:s, s:s}", "type", "string", "description", "Kind of the object."));
-	json_object_set(properties, "metadata", objectmeta);
 }
 
 static void kind_describe(struct kind *k, const json_t *doc)
@@ -90,7 +75,6 @@ static enum err_code kind_load(struct kind *k, struct err *e)
 	if (strcmp(jv_str_or(doc, "kind", ""), k->name) != 0)
 		return err_set(e, ERR_INTERNAL, "kinds/%s is not of kind %s", file, k->name);
 	kind_describe(k, doc);
-	schema_complete(json_object_get(doc, "schema"));
 	if (schema_load(json_object_get(doc, "schema"), &k->schema, e))
 		return err_wrap(e, "kinds/%s", file);
 	return ERR_OK;
@@ -100,13 +84,12 @@ enum err_code kinds_init(struct err *e)
 {
 	enum err_code code;
 
-	if (objectmeta)
+	if (is_loaded)
 		return ERR_OK;
 	code = parameter_init(e);
-	if (!code)
-		code = file_load("objectmeta.json", &objectmeta, e);
 	for (size_t i = 0; i < ARRAY_LEN(kinds) && !code; i++)
 		code = kind_load(&kinds[i], e);
+	is_loaded = !code;
 	return code;
 }
 
@@ -118,7 +101,7 @@ const struct kind *kinds_all(size_t *ret_n)
 
 const json_t *kind_objectmeta(void)
 {
-	return objectmeta;
+	return schema_at(kinds[0].schema, "metadata");
 }
 
 const struct kind *kind_by_name(const char *name)

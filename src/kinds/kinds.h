@@ -3,7 +3,7 @@
  *
  * kinds/<name>.json is {group, version, kind, plural, singular, shortNames, categories, scope,
  * hasStatus, columns: [{name, type, path, priority, description}], schema}; schema says what stands
- * beside apiVersion, kind and metadata, which are added at load. The table is built once at start
+ * beside apiVersion, kind and metadata. The table is built once at start
  * and then only read: any thread.
  */
 #ifndef SLIPWAY_KINDS_KINDS_H
