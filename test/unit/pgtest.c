@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,7 +23,7 @@
 
 #define SERVER_USER "slipway"
 
-enum { READY_MS = 30000, STEP_MS = 5 };
+enum { READY_MS = 30000, STEP_MS = 5, CHILDREN_MAX = 64 };
 
 static NORETURN void die(const struct pgtest *t, const char *what)
 {
@@ -164,19 +165,38 @@ bool pgtest_start(struct pgtest *t, int major, const char *conf)
 	return true;
 }
 
-/* Every process whose parent is the postmaster. */
-static void signal_children(const struct pgtest *t, int signal)
+/* Every process whose parent is the postmaster, as pidfds. */
+static nfds_t children_of(const struct pgtest *t, struct pollfd ret[CHILDREN_MAX])
 {
 	char path[64];
+	nfds_t n = 0;
 	FILE *f;
 	int pid;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)t->pid, (int)t->pid);
 	f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &pid) == 1)
-		kill(pid, signal);
+	while (f && n < CHILDREN_MAX && fscanf(f, "%d", &pid) == 1) {
+		ret[n] = (struct pollfd){.fd = pidfd_open(pid, 0), .events = POLLIN};
+		n += ret[n].fd >= 0;
+	}
 	if (f)
 		fclose(f);
+	return n;
+}
+
+/* until: waits (a while) for each of them to have ended. */
+static void signal_children(const struct pgtest *t, int signal, bool until_ended)
+{
+	struct pollfd fds[CHILDREN_MAX];
+	nfds_t n = children_of(t, fds);
+
+	for (nfds_t i = 0; i < n; i++)
+		pidfd_send_signal(fds[i].fd, signal, NULL, 0);
+	for (nfds_t i = 0; i < n; i++) {
+		if (until_ended && poll(&fds[i], 1, READY_MS) != 1)
+			die(t, "a backend did not end");
+		close(fds[i].fd);
+	}
 }
 
 void pgtest_freeze(struct pgtest *t, bool is_frozen)
@@ -186,7 +206,7 @@ void pgtest_freeze(struct pgtest *t, bool is_frozen)
 	if (!t->pid)
 		return;
 	kill(t->pid, signal);
-	signal_children(t, signal);
+	signal_children(t, signal, false);
 }
 
 static void end(struct pgtest *t, int signal)
@@ -203,7 +223,7 @@ void pgtest_kill(struct pgtest *t)
 {
 	pgtest_freeze(t, true); /* so that nobody sees the others die */
 	if (t->pid)
-		signal_children(t, SIGKILL);
+		signal_children(t, SIGKILL, true); /* their sockets are closed now */
 	end(t, SIGKILL);
 }
 
