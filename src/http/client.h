@@ -19,6 +19,7 @@ struct http_client_conf {
 	const char *cert_pem; /* NULL, or the client's certificate and key */
 	const char *key_pem;
 	int timeout_ms; /* 0: 30 s; does not bound a stream */
+	const char *accept; /* the Accept header; NULL: application/json */
 };
 
 struct http_reply {
