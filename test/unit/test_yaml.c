@@ -65,7 +65,7 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 		{"a: \xff\n", "invalid YAML: byte 3"},
 		{"? \n: a\n", "a value without a key"},
 		{"<<: 7\n", "<< wants a mapping"},
-		{"{a: 1", "line 1"},
+		{"{a: 1", "while parsing a flow mapping"},
 	};
 
 	(void)state;
