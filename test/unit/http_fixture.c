@@ -133,12 +133,27 @@ static void answer_produce(struct http_request *rq, struct http_response *rs)
 	pthread_detach(thread);
 }
 
+/* Answers what the query asks for. */
+static void answer_status(struct http_request *rq, struct http_response *rs)
+{
+	const char *retry = http_query(rq, "retry"), *type = http_header(rq, "Content-Type");
+	const char *token = http_header(rq, "Authorization");
+
+	rs->status = atoi(http_query(rq, "s"));
+	if (retry)
+		http_response_header(rs, "Retry-After", retry);
+	buf_printf(
+		&rs->body, "%s status %d type=%s token=%s", rq->method, rs->status,
+		type ? type : "-", token ? token : "-");
+}
+
 static const struct {
 	const char *path;
 	void (*answer)(struct http_request *rq, struct http_response *rs);
 } routes[] = {
-	{"/who", answer_who}, {"/stream", answer_stream},   {"/hold", answer_hold},
-	{"/big", answer_big}, {"/produce", answer_produce}, {"/quick", answer_who},
+	{"/who", answer_who},       {"/stream", answer_stream},   {"/hold", answer_hold},
+	{"/big", answer_big},       {"/produce", answer_produce}, {"/quick", answer_who},
+	{"/status", answer_status},
 };
 
 static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
