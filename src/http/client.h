@@ -22,6 +22,7 @@ struct http_client_conf {
 	const char *key_pem;
 	int timeout_ms; /* 0: 30 s; does not bound a stream */
 	const char *accept; /* the Accept header; NULL: application/json */
+	bool trusts_anyone; /* only to fetch a CA that is compared with a fingerprint then */
 };
 
 struct http_reply {

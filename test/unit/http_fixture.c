@@ -137,14 +137,14 @@ static void answer_produce(struct http_request *rq, struct http_response *rs)
 static void answer_status(struct http_request *rq, struct http_response *rs)
 {
 	const char *retry = http_query(rq, "retry"), *type = http_header(rq, "Content-Type");
-	const char *token = http_header(rq, "Authorization");
+	const char *token = http_header(rq, "Authorization"), *accept = http_header(rq, "Accept");
 
 	rs->status = atoi(http_query(rq, "s"));
 	if (retry)
 		http_response_header(rs, "Retry-After", retry);
 	buf_printf(
-		&rs->body, "%s status %d type=%s token=%s", rq->method, rs->status,
-		type ? type : "-", token ? token : "-");
+		&rs->body, "%s status %d type=%s token=%s accept=%s", rq->method, rs->status,
+		type ? type : "-", token ? token : "-", accept ? accept : "-");
 }
 
 static const struct {

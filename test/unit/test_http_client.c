@@ -55,9 +55,10 @@ static void call_brings_status_body_and_headers(void **state)
 	call_is(h, "POST", "/p", "text/x", STR("body"), 200, "POST /p q=- x=- n=4 body");
 	call_is(h, "POST", "/p", "text/x", STR(""), 200, "POST /p q=- x=- n=0 ");
 	call_is(h, "PATCH", "/status?s=409", "application/merge-patch+json", STR("{}"), 409,
-		"PATCH status 409 type=application/merge-patch+json token=Bearer s3cret");
+		"PATCH status 409 type=application/merge-patch+json token=Bearer s3cret "
+		"accept=application/json");
 	call_is(h, "DELETE", "/status?s=404", NULL, NOTHING, 404,
-		"DELETE status 404 type=- token=Bearer s3cret");
+		"DELETE status 404 type=- token=Bearer s3cret accept=application/json");
 	call_is(h, "HEAD", "/a", NULL, NOTHING, 200, "");
 	call_is(h, "GET", "/a", NULL, NOTHING, 200, "GET /a q=- x=- n=0 ");
 	assert_int_equal(
@@ -92,6 +93,23 @@ static void server_of_another_authority_is_not_talked_to(void **state)
 	fails(client_for(port, NULL, NULL), "/", ERR_UNAUTHORIZED, "certificate");
 	fails(client_for(port, "nonsense", NULL), "/", ERR_INVALID, "CA's certificate");
 	assert_int_equal(handled, before);
+}
+
+static void only_who_says_so_trusts_anyone(void **state)
+{
+	struct http_client_conf c = {
+		.base_url = base_url,
+		.trusts_anyone = true,
+		.accept = "text/x",
+		.timeout_ms = 5000};
+	struct http_client *h;
+
+	(void)state;
+	http_client_free(client_for(port, NULL, NULL)); /* sets base_url */
+	assert_int_equal(http_client_new(&c, &h, &err), ERR_OK);
+	call_is(h, "GET", "/status?s=200", NULL, NOTHING, 200,
+		"GET status 200 type=- token=- accept=text/x");
+	http_client_free(h);
 }
 
 /* Signed by our CA, but it names another host. */
@@ -256,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(call_brings_status_body_and_headers),
 		cmocka_unit_test(server_of_another_authority_is_not_talked_to),
+		cmocka_unit_test(only_who_says_so_trusts_anyone),
 		cmocka_unit_test(server_of_another_name_is_not_talked_to),
 		cmocka_unit_test(absent_server_is_unavailable),
 		cmocka_unit_test(every_call_has_a_deadline),
