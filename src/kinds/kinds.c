@@ -31,6 +31,7 @@ static struct kind kinds[] = {
 };
 
 static bool is_loaded;
+static json_t *docs[ARRAY_LEN(kinds)]; /* kept for ever: the kinds point into them */
 static struct arena kinds_arena; /* names made at load; lives as long as the program */
 
 static enum err_code file_load(const char *name, json_t **ret, struct err *e)
@@ -65,7 +66,7 @@ static void kind_describe(struct kind *k, const json_t *doc)
 static enum err_code kind_load(struct kind *k, struct err *e)
 {
 	char file[80];
-	json_t *doc; /* kept for ever */
+	json_t *doc;
 	enum err_code code;
 
 	snprintf(file, sizeof(file), "%s.json", k->name);
@@ -74,6 +75,7 @@ static enum err_code kind_load(struct kind *k, struct err *e)
 		return code;
 	if (strcmp(jv_str_or(doc, "kind", ""), k->name) != 0)
 		return err_set(e, ERR_INTERNAL, "kinds/%s is not of kind %s", file, k->name);
+	docs[k - kinds] = doc;
 	kind_describe(k, doc);
 	if (schema_load(json_object_get(doc, "schema"), &k->schema, e))
 		return err_wrap(e, "kinds/%s", file);
