@@ -92,6 +92,28 @@ static void answer_stream(struct http_request *rq, struct http_response *rs)
 	http_stream_write(rs->stream, STR("hello\n"));
 }
 
+/* A stream that says hello and nothing more, and is closed where its end is told. */
+struct silent {
+	struct http_stream *stream;
+};
+
+static void close_silent(void *arg)
+{
+	struct silent *s = arg;
+
+	http_stream_close(s->stream);
+	free(s);
+	say(add_gone);
+}
+
+static void answer_silent(struct http_request *rq, struct http_response *rs)
+{
+	struct silent *s = mem_alloc(sizeof(*s));
+
+	rs->stream = s->stream = http_stream_new(rq, 65536, close_silent, s);
+	http_stream_write(rs->stream, STR("hello\n"));
+}
+
 static void answer_hold(struct http_request *rq, struct http_response *rs)
 {
 	pthread_mutex_lock(&lock);
@@ -153,7 +175,7 @@ static const struct {
 } routes[] = {
 	{"/who", answer_who},       {"/stream", answer_stream},   {"/hold", answer_hold},
 	{"/big", answer_big},       {"/produce", answer_produce}, {"/quick", answer_who},
-	{"/status", answer_status},
+	{"/status", answer_status}, {"/silent", answer_silent},
 };
 
 static void handle(void *ctx, struct http_request *rq, struct http_response *rs)
