@@ -201,8 +201,8 @@ static enum err_code
 mapping_fields_read(struct reader *r, struct arena *a, int depth, json_t *object, json_t **merged)
 {
 	enum err_code code;
-	struct str key;
-	bool is_merge;
+	struct str key = {0};
+	bool is_merge = false;
 	json_t *value;
 
 	while (!(code = next(r)) && r->event.type != YAML_MAPPING_END_EVENT) {
