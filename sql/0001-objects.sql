@@ -116,7 +116,7 @@ BEGIN
 	SELECT array_agg(coalesce(w.revision, 0) ORDER BY i) INTO revisions
 		FROM generate_subscripts(p_op, 1) i LEFT JOIN w ON w.ord = i;
 
-	UPDATE slipway.committer SET seq = p_seq, result = revisions
+	UPDATE slipway.committer SET seq = p_seq, result = revisions, seen_at = now()
 		WHERE id = p_committer AND seq = p_seq - 1;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'batch % of committer % came too late', p_seq, p_committer

@@ -158,6 +158,14 @@ bool db_is_broken(const struct db *d)
 	return d->is_broken;
 }
 
+/* Nothing is to be read from a session that idles, except that the server is going or has gone. */
+bool db_is_alive(const struct db *d)
+{
+	struct pollfd p = {.fd = PQsocket(d->conn), .events = POLLIN};
+
+	return !d->is_broken && poll(&p, 1, 0) == 0;
+}
+
 bool db_has_warned(const struct db *d)
 {
 	return d->has_warned;

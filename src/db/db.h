@@ -34,6 +34,9 @@ void db_set_timeout(struct db *d, int timeout_ms);
 /* True once the connection is lost or a deadline has passed: only db_close is left. */
 bool db_is_broken(const struct db *d);
 
+/* Looks, without a question to the server, whether an idle session still has one. */
+bool db_is_alive(const struct db *d);
+
 /* True when the last statement made the server warn (logged): after a COMMIT this can mean that
  * the wait for a synchronous standby was cancelled. */
 bool db_has_warned(const struct db *d);

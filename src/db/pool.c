@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -87,14 +86,6 @@ static enum err_code open_new(struct db_pool *p, int timeout_ms, struct db **ret
 	return ERR_OK;
 }
 
-/* Nothing is to be read from a session that idles, except that the server is going or has gone. */
-static bool is_alive(struct db *d)
-{
-	struct pollfd p = {.fd = PQsocket(db_conn(d)), .events = POLLIN};
-
-	return poll(&p, 1, 0) == 0;
-}
-
 /* An idle session, or NULL with the right to open one; false: all are taken, in vain. */
 static bool take(struct db_pool *p, int timeout_ms, struct db **ret)
 {
@@ -128,7 +119,7 @@ enum err_code db_pool_get(struct db_pool *p, int timeout_ms, struct db **ret, st
 				p->max);
 		if (!d)
 			return open_new(p, timeout_ms, ret, e);
-		if (is_alive(d)) {
+		if (db_is_alive(d)) {
 			*ret = d;
 			return ERR_OK;
 		}

@@ -134,15 +134,7 @@ static enum err_code settle(struct committer *c, struct buf *ret_result, struct 
 	if (code != ERR_OK)
 		return code;
 	snprintf(seq, sizeof(seq), "%" PRId64, c->seq);
-	/* each statement looks up a few rows by their key: never let it read the whole table,
-	 * however small the table was when the plan was made */
-	code = db_script(
-		c->db,
-		"SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off",
-		e);
-	if (code == ERR_OK)
-		code = db_exec(
-			c->db, "SELECT slipway.settle($1::uuid, $2::bigint)", params, 2, &r, e);
+	code = db_exec(c->db, "SELECT slipway.settle($1::uuid, $2::bigint)", params, 2, &r, e);
 	if (code == ERR_OK && db_has_warned(c->db))
 		code = err_set(e, ERR_UNAVAILABLE, "the database did not replicate the commit");
 	if (code != ERR_OK) {
@@ -154,9 +146,12 @@ static enum err_code settle(struct committer *c, struct buf *ret_result, struct 
 	return ERR_OK;
 }
 
+static void run_batch(struct committer *c, struct commit *const *batch, size_t n, bool is_again);
+
 /* The session broke in the middle of a batch. */
-static void
-find_out(struct committer *c, struct commit *const *batch, size_t n, const struct err *why)
+static void find_out(
+	struct committer *c, struct commit *const *batch, size_t n, bool is_again,
+	const struct err *why)
 {
 	CLEANUP(buf_done) struct buf result = {0};
 	int64_t until = clock_mono_ms() + SETTLE_MS;
@@ -181,6 +176,10 @@ find_out(struct committer *c, struct commit *const *batch, size_t n, const struc
 		answer_all(batch, n, buf_view(&result));
 		return;
 	}
+	if (!is_again) { /* it is not in, and cannot come in: the database is back, so do it now */
+		run_batch(c, batch, n, true);
+		return;
+	}
 	err_set(&e, ERR_UNAVAILABLE,
 		"the database went away before the commit; nothing was written: try again");
 	fail(batch, n, ERR_UNAVAILABLE, &e);
@@ -192,13 +191,33 @@ static bool is_one_groups_fault(enum err_code code)
 	return code == ERR_INTERNAL || code == ERR_EXISTS || code == ERR_INVALID;
 }
 
-static void run_batch(struct committer *c, struct commit *const *batch, size_t n)
+static void rolled_back(
+	struct committer *c, struct commit *const *batch, size_t n, bool is_again,
+	enum err_code code, const struct err *e)
+{
+	c->seq--;
+	if (code == ERR_CONFLICT && !is_again) { /* our row has gone: settle makes a new one */
+		disconnect(c);
+		run_batch(c, batch, n, true);
+	} else if (n > 1 && is_one_groups_fault(code)) {
+		for (size_t i = 0; i < n; i++)
+			run_batch(c, batch + i, 1, is_again);
+	} else {
+		fail(batch, n, code == ERR_CONFLICT ? ERR_UNAVAILABLE : code, e);
+	}
+}
+
+static void run_batch(struct committer *c, struct commit *const *batch, size_t n, bool is_again)
 {
 	CLEANUP(db_rows_done) struct db_rows r = {0};
 	CLEANUP(buf_done) struct buf ignored = {0};
 	struct err e = {0};
-	enum err_code code = c->db ? ERR_OK : settle(c, &ignored, &e);
+	enum err_code code = ERR_OK;
 
+	if (c->db && !db_is_alive(c->db))
+		disconnect(c);
+	if (!c->db)
+		code = settle(c, &ignored, &e);
 	if (code == ERR_OK && fault_hit("store.commit")) /* before: nothing was sent */
 		code = err_set(&e, ERR_UNAVAILABLE, "fault point store.commit");
 	if (code != ERR_OK) {
@@ -210,18 +229,12 @@ static void run_batch(struct committer *c, struct commit *const *batch, size_t n
 	if (code == ERR_OK && fault_hit("store.commit")) /* after: the answer is lost */
 		code = err_set(&e, ERR_UNAVAILABLE, "fault point store.commit");
 	if (db_is_broken(c->db) || code == ERR_UNAVAILABLE ||
-	    (code == ERR_OK && db_has_warned(c->db))) {
-		find_out(c, batch, n, &e);
-	} else if (code == ERR_OK) {
+	    (code == ERR_OK && db_has_warned(c->db)))
+		find_out(c, batch, n, is_again, &e);
+	else if (code == ERR_OK)
 		answer_all(batch, n, db_text(&r, 0, 0));
-	} else {
-		c->seq--; /* rolled back, seq with it */
-		if (n > 1 && is_one_groups_fault(code))
-			for (size_t i = 0; i < n; i++)
-				run_batch(c, batch + i, 1);
-		else
-			fail(batch, n, code == ERR_CONFLICT ? ERR_UNAVAILABLE : code, &e);
-	}
+	else
+		rolled_back(c, batch, n, is_again, code, &e);
 }
 
 /* Takes queued commits up to the limits of a batch. Called under the lock. */
@@ -259,7 +272,7 @@ static void *run(void *arg)
 		n = take(c, batch);
 		c->batches++;
 		pthread_mutex_unlock(&c->lock);
-		run_batch(c, batch, n);
+		run_batch(c, batch, n, false);
 		pthread_mutex_lock(&c->lock);
 		for (size_t i = 0; i < n; i++) {
 			batch[i]->is_done = true;

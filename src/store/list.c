@@ -1,6 +1,6 @@
 /*
- * store_list: one statement, and so one snapshot, gives the revision and then the rows. They are
- * streamed: a list of any length takes the memory of one object.
+ * store_list: one snapshot gives the revision and the rows. They are streamed: a list of any length
+ * takes the memory of one object.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,6 @@ struct listing {
 	size_t left; /* SIZE_MAX: no limit */
 	store_text *on_text;
 	void *arg;
-	int64_t revision; /* -1: the first row is yet to come */
 	struct buf text;
 	enum err_code code;
 	struct err *err;
@@ -29,11 +28,7 @@ static bool on_row(void *arg, const struct db_rows *row)
 	struct store_key key = {l->kind, db_text(row, 0, NAMESPACE).p, db_text(row, 0, NAME).p};
 	struct str labels = {0};
 
-	if (l->revision < 0) {
-		l->revision = db_int(row, 0, REVISION);
-		return l->left > 0;
-	}
-	if (!db_is_null(row, 0, LABELS))
+	if (l->labels && !db_is_null(row, 0, LABELS))
 		labels = db_text(row, 0, LABELS);
 	if (!filter_takes_labels(l->labels, labels))
 		return true;
@@ -60,7 +55,6 @@ static void add_condition(struct query *q, const char *before, const char *after
 	buf_printf(&q->sql, "%s$%d%s", before, q->n, after);
 }
 
-/* The row of revision comes first, since no object's name is empty. */
 static void query_build(
 	struct query *q, const char *kind, const struct store_filter *f, const char *limit,
 	const char *after_ns, const char *after_name)
@@ -73,12 +67,9 @@ static void query_build(
 		q->name, sizeof(q->name), "list%s%s%s%s%s", has_ns ? "_ns" : "",
 		has_name ? "_name" : "", has_labels ? "_labels" : "", after_name ? "_after" : "",
 		limit ? "_limit" : "");
-	buf_puts(
-		&q->sql,
-		"SELECT '' COLLATE \"C\" AS namespace, '' COLLATE \"C\" AS name,"
-		" n AS revision, NULL AS body, NULL::jsonb AS labels FROM slipway.revision"
-		" UNION ALL (SELECT namespace, name, revision, body, ");
-	buf_puts(&q->sql, has_labels ? "labels" : "NULL::jsonb");
+	buf_puts(&q->sql, "SELECT namespace, name, revision, body");
+	if (has_labels)
+		buf_puts(&q->sql, ", labels");
 	add_condition(q, " FROM slipway.object WHERE kind = ", "", kind);
 	if (has_ns)
 		add_condition(q, " AND namespace = ", "", f->ns);
@@ -91,19 +82,42 @@ static void query_build(
 	buf_puts(&q->sql, " ORDER BY namespace, name");
 	if (limit)
 		add_condition(q, " LIMIT ", "::text::bigint", limit);
-	buf_puts(&q->sql, ") ORDER BY 1, 2");
 }
 
-static enum err_code run(struct listing *l, struct query *q, struct err *e)
+static enum err_code begin(struct db *d, int64_t *ret_revision, struct err *e)
 {
+	CLEANUP(db_rows_done) struct db_rows r = {0};
+	enum err_code code = db_script(d, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
+
+	if (code == ERR_OK)
+		code = db_exec_named(
+			d, "revision", "SELECT n FROM slipway.revision", NULL, 0, &r, e);
+	if (code == ERR_OK)
+		*ret_revision = db_int(&r, 0, 0);
+	return code;
+}
+
+/* A session that breaks before a row has come may have been lost while it idled: is_again. */
+static enum err_code
+run(struct listing *l, struct query *q, int64_t *ret_revision, bool *is_again, struct err *e)
+{
+	int64_t revision = 0;
 	struct db *d;
 	enum err_code code = sessions_get(&l->store->sessions, &d, e);
 
+	*is_again = false;
 	if (code != ERR_OK)
 		return code;
-	code = db_stream(d, q->name, buf_view(&q->sql).p, q->params, q->n, on_row, l, e);
+	code = begin(d, &revision, e);
+	*is_again = code == ERR_UNAVAILABLE;
+	if (code == ERR_OK)
+		code = db_stream(d, q->name, buf_view(&q->sql).p, q->params, q->n, on_row, l, e);
+	if (code == ERR_OK)
+		code = db_script(d, "COMMIT", e);
 	sessions_note(&l->store->sessions, code);
 	sessions_put(&l->store->sessions, d);
+	if (code == ERR_OK && l->code == ERR_OK)
+		*ret_revision = revision;
 	return code == ERR_OK ? l->code : code;
 }
 
@@ -118,13 +132,13 @@ enum err_code store_list(
 		.left = limit ? limit : SIZE_MAX,
 		.on_text = on_text,
 		.arg = arg,
-		.revision = -1,
 		.err = e,
 	};
 	CLEANUP(mem_drop) char *after_ns = after ? mem_strdup(after) : NULL;
 	char *slash = after_ns ? strchr(after_ns, '/') : NULL;
 	struct query q = {0};
 	char limit_text[24];
+	bool is_again;
 	enum err_code code = filter_check(f, e);
 
 	if (code == ERR_OK && after && !slash)
@@ -137,12 +151,9 @@ enum err_code store_list(
 	query_build(
 		&q, kind, f, limit && !l.labels ? limit_text : NULL, after_ns,
 		slash ? slash + 1 : NULL);
-	code = run(&l, &q, e);
-	/* the session may have been lost while it idled; nothing was handed over yet */
-	if (code == ERR_UNAVAILABLE && l.revision < 0)
-		code = run(&l, &q, e);
-	if (code == ERR_OK)
-		*ret_revision = l.revision;
+	code = run(&l, &q, ret_revision, &is_again, e);
+	if (is_again)
+		code = run(&l, &q, ret_revision, &is_again, e);
 	buf_done(&q.sql);
 	buf_done(&l.text);
 	return code;

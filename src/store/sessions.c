@@ -4,7 +4,11 @@
 
 #include "base/arena.h"
 
-/* Row locks and fresh snapshots are the order of writes: that needs read committed. */
+/*
+ * Row locks and fresh snapshots are the order of writes: that needs read committed. Every statement
+ * of the store reads by key and in the order of a key, so its plan must not depend on what the
+ * server happens to know of the tables: without these settings a list of 10,000 is sorted on disk.
+ */
 static const char setup[] = "SET default_transaction_isolation = 'read committed';"
 			    "SET default_transaction_read_only = off;"
 			    "SET max_parallel_workers_per_gather = 0;"

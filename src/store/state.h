@@ -4,14 +4,23 @@
 
 #include "store/busy.h"
 #include "store/committer.h"
+#include "store/leader.h"
+#include "store/pulse.h"
 #include "store/sessions.h"
 #include "store/store.h"
+#include "store/watch.h"
+
+struct keeper;
 
 struct store {
 	const struct secret_key *key; /* the caller's; NULL: Secrets cannot be kept */
 	struct sessions sessions;
 	struct busy busy;
+	struct pulses pulses;
 	struct committer *committer;
+	struct watcher *watcher;
+	struct leader *leader;
+	struct keeper *keeper;
 };
 
 #endif
