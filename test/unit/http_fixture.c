@@ -161,7 +161,7 @@ static void answer_status(struct http_request *rq, struct http_response *rs)
 	const char *retry = http_query(rq, "retry"), *type = http_header(rq, "Content-Type");
 	const char *token = http_header(rq, "Authorization"), *accept = http_header(rq, "Accept");
 
-	rs->status = atoi(http_query(rq, "s"));
+	rs->status = (int)strtol(http_query(rq, "s"), NULL, 10);
 	if (retry)
 		http_response_header(rs, "Retry-After", retry);
 	buf_printf(
