@@ -268,6 +268,22 @@ keyword_load(struct loader *l, struct schema_node *n, const char *name, const js
 	return k->load(l, n, arg);
 }
 
+/* Items of a list of type map are known by their keys, so each has them: required, or by default.
+ */
+static bool is_always_there(const struct schema_node *items, const char *key)
+{
+	const struct schema_node *field = items ? map_get(&items->properties, str_of(key)) : NULL;
+	const json_t *name;
+	size_t i;
+
+	if (!field)
+		return false;
+	json_array_foreach (json_object_get(items->doc, "required"), i, name)
+		if (!strcmp(json_string_value(name), key))
+			return true;
+	return field->dflt != NULL;
+}
+
 /* What one keyword cannot see alone. */
 static enum err_code node_verify(struct loader *l, const struct schema_node *n)
 {
@@ -280,9 +296,10 @@ static enum err_code node_verify(struct loader *l, const struct schema_node *n)
 	if ((n->list == LIST_MAP) != (n->keys != NULL))
 		return refuse(l, "x-kubernetes-list-map-keys", "and list type map need each other");
 	json_array_foreach (n->keys, i, key)
-		if (!n->items || !json_is_string(key) ||
-		    !map_get(&n->items->properties, str_of(json_string_value(key))))
-			return refuse(l, "x-kubernetes-list-map-keys", "names no field of items");
+		if (!json_is_string(key) || !is_always_there(n->items, json_string_value(key)))
+			return refuse(
+				l, "x-kubernetes-list-map-keys",
+				"names a field that items may lack");
 	json_array_foreach (json_object_get(n->doc, "required"), i, key)
 		if (!map_get(&n->properties, str_of(json_string_value(key))))
 			return refuse(l, "required", "names no property");

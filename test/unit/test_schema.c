@@ -284,7 +284,11 @@ static void a_schema_never_promises_what_nobody_checks(void **state)
 		 "need each other"},
 		{"{'properties':{'a':{'type':'array','x-kubernetes-list-type':'map',"
 		 "'x-kubernetes-list-map-keys':['b'],'items':{'type':'object'}}}}",
-		 "names no field of items"},
+		 "names a field that items may lack"},
+		{"{'properties':{'a':{'type':'array','x-kubernetes-list-type':'map',"
+		 "'x-kubernetes-list-map-keys':['b'],'items':{'type':'object','properties':{'b':{"
+		 "'type':'string'}}}}}}",
+		 "names a field that items may lack"},
 		{"{'properties':{'a':{'type':'object','additionalProperties':false}}}",
 		 "wants a schema or true"},
 	};
