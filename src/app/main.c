@@ -1,10 +1,8 @@
 /* The program: one table of all verbs, and those verbs that are about the table itself. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/arena.h"
-#include "base/file.h"
 #include "base/opt.h"
+#include "cli/cli.h"
+#include "cli/values.h"
 
 static int version_run(const struct opt_verb *v, const void *values, char **args, size_t n);
 static int help_run(const struct opt_verb *v, const void *values, char **args, size_t n);
@@ -61,32 +59,22 @@ enum { VERBS_MAX = 40 };
 
 static struct opt_verb verbs[VERBS_MAX + 1]; /* filled once, before anything else */
 
-static void verbs_add(const struct opt_verb *more)
+static void verb_add(const struct opt_verb *v)
 {
 	size_t n = 0;
 
 	while (verbs[n].name)
 		n++;
-	for (; more->name; more++) {
-		assert(n < VERBS_MAX);
-		verbs[n++] = *more;
-	}
+	assert(n < VERBS_MAX);
+	verbs[n] = *v;
 }
 
-static int fail(const struct err *e)
+static void verbs_fill(void)
 {
-	fprintf(stderr, "slipway: %s\n", e->text);
-	return 1;
-}
-
-static int print(const struct buf *out)
-{
-	struct err e;
-
-	if (fd_write_all(STDOUT_FILENO, out->p, out->n) == 0)
-		return 0;
-	err_os(&e, "write to standard output");
-	return fail(&e);
+	for (const struct opt_verb *const *v = cli_verbs; *v; v++)
+		verb_add(*v);
+	for (const struct opt_verb *v = about; v->name; v++)
+		verb_add(v);
 }
 
 static int version_run(const struct opt_verb *v, const void *values, char **args, size_t n)
@@ -94,7 +82,7 @@ static int version_run(const struct opt_verb *v, const void *values, char **args
 	CLEANUP(buf_done) struct buf out = {0};
 
 	buf_puts(&out, "slipway " SLIPWAY_VERSION "\n");
-	return print(&out);
+	return cli_print(&out);
 }
 
 /* Help for the verbs that begin with this word: a group such as "credentials". */
@@ -123,17 +111,17 @@ static int help_run(const struct opt_verb *v, const void *values, char **args, s
 
 	if (n == 0) {
 		opt_help_all(&out, verbs);
-		return print(&out);
+		return cli_print(&out);
 	}
 	of = opt_find(verbs, (int)n, args, &words);
 	if (of && words == (int)n) {
 		opt_help(&out, of);
-		return print(&out);
+		return cli_print(&out);
 	}
 	if (n == 1 && help_group(&out, args[0]))
-		return print(&out);
+		return cli_print(&out);
 	err_set(&e, ERR_NOT_FOUND, "there is no verb '%s': see 'slipway help'", args[0]);
-	return fail(&e);
+	return cli_fail(&e);
 }
 
 static int completion_run(const struct opt_verb *v, const void *values, char **args, size_t n)
@@ -142,8 +130,8 @@ static int completion_run(const struct opt_verb *v, const void *values, char **a
 	struct err e;
 
 	if (opt_completion(&out, verbs, args[0], &e))
-		return fail(&e);
-	return print(&out);
+		return cli_fail(&e);
+	return cli_print(&out);
 }
 
 static int reference_run(const struct opt_verb *v, const void *values, char **args, size_t n)
@@ -153,10 +141,10 @@ static int reference_run(const struct opt_verb *v, const void *values, char **ar
 
 	if (strcmp(args[0], "cli") != 0) {
 		err_set(&e, ERR_INVALID, "there is no reference page '%s': want cli", args[0]);
-		return fail(&e);
+		return cli_fail(&e);
 	}
 	opt_reference(&out, verbs);
-	return print(&out);
+	return cli_print(&out);
 }
 
 static int verb_run(const struct opt_verb *v, int argc, char **argv)
@@ -170,10 +158,10 @@ static int verb_run(const struct opt_verb *v, int argc, char **argv)
 		CLEANUP(buf_done) struct buf out = {0};
 
 		opt_help(&out, v);
-		return print(&out);
+		return cli_print(&out);
 	}
 	if (opt_parse(v, argc, argv, values, args, &n, &e))
-		return fail(&e);
+		return cli_fail(&e);
 	return v->run(v, values, args, n);
 }
 
@@ -184,12 +172,12 @@ static int unknown_verb(char *word, bool wants_help)
 
 	if (!help_group(&out, word)) {
 		err_set(&e, ERR_INVALID, "there is no verb '%s': see 'slipway help'", word);
-		return fail(&e);
+		return cli_fail(&e);
 	}
 	if (wants_help)
-		return print(&out);
+		return cli_print(&out);
 	err_set(&e, ERR_INVALID, "which 'slipway %s'? See 'slipway help %s'", word, word);
-	return fail(&e);
+	return cli_fail(&e);
 }
 
 int main(int argc, char **argv)
@@ -197,7 +185,7 @@ int main(int argc, char **argv)
 	const struct opt_verb *v;
 	int words;
 
-	verbs_add(about);
+	verbs_fill();
 	argc--;
 	argv++;
 	v = opt_find(verbs, argc, argv, &words);

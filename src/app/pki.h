@@ -1,0 +1,21 @@
+/*
+ * The platform's certificates in a data folder: the authority (made once), and the certificate that
+ * `serve` shows, which is renewed after two thirds of its life or when its names change.
+ */
+#ifndef SLIPWAY_APP_PKI_H
+#define SLIPWAY_APP_PKI_H
+
+#include "app/folder.h"
+#include "net/ca.h"
+
+struct pki {
+	struct ca_cert ca, server;
+};
+
+/* hosts: the names and addresses that clients call us by; ends in NULL. Texts live in the arena.
+ * *ret_is_new: the server certificate was issued by this call. */
+enum err_code pki_open(
+	struct arena *a, const struct folder *f, const char *const *hosts, struct pki *ret,
+	bool *ret_is_new, struct err *e);
+
+#endif
