@@ -23,6 +23,9 @@ enum err_code api_new(const struct api_conf *c, struct api **ret, struct err *e)
 /* ctx is the struct api. */
 void api_handle(void *ctx, struct http_request *rq, struct http_response *rs);
 
+/* For http_server_conf.is_quick: agents' reports never block. */
+bool api_is_quick(void *ctx, const char *method, const char *path);
+
 /* Ends all watches, after the HTTP server has stopped taking requests. */
 void api_free(struct api *a);
 

@@ -1,0 +1,12 @@
+/*
+ * A fingerprint of a JSON value that costs no text and no memory: 64 bits, equal for equal values
+ * whatever the order of their keys. For noticing change, not against an enemy. Pure.
+ */
+#ifndef SLIPWAY_API_HASH_H
+#define SLIPWAY_API_HASH_H
+
+#include "codec/jv.h"
+
+uint64_t hash_value(const json_t *v); /* never 0; NULL and null hash alike */
+
+#endif
