@@ -1,7 +1,7 @@
 #include "api/delete.h"
 
-#include "api/read.h"
 #include "api/reply.h"
+#include "api/selection.h"
 #include "api/status.h"
 #include "api/write.h"
 

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "api/read.h"
+#include "api/selection.h"
 #include "api/status.h"
 #include "kinds/credential.h"
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/read.h"
+#include "api/selection.h"
 #include "api/status.h"
 #include "api/table.h"
 #include "base/clock.h"
