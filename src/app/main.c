@@ -1,4 +1,7 @@
 /* The program: one table of all verbs, and those verbs that are about the table itself. */
+#include "app/agent_verb.h"
+#include "app/serve.h"
+#include "app/up.h"
 #include "base/arena.h"
 #include "base/opt.h"
 #include "cli/cli.h"
@@ -71,6 +74,11 @@ static void verb_add(const struct opt_verb *v)
 
 static void verbs_fill(void)
 {
+	verb_add(&up_verb);
+	verb_add(&serve_verb);
+#ifdef SLIPWAY_AGENT
+	verb_add(&agent_verb);
+#endif
 	for (const struct opt_verb *const *v = cli_verbs; *v; v++)
 		verb_add(*v);
 	for (const struct opt_verb *v = about; v->name; v++)

@@ -383,6 +383,10 @@ static enum err_code agents_start(struct up *u, const struct up_values *v, struc
 {
 	enum err_code code;
 
+#ifndef SLIPWAY_AGENT
+	say(u, "no hosts: this build has no agent");
+	u->config.n = 0;
+#endif
 	for (size_t i = 0; i < u->config.n; i++) {
 		code = agent_start(u, v, &u->config.zones[i], e);
 		if (code)

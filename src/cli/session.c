@@ -187,6 +187,8 @@ call(struct session *s, bool is_table, const char *method, const char *path,
 	code = client_get(s, is_table, &c, e);
 	if (!code)
 		code = http_client_call(c, method, path, content_type, body, &reply, e);
+	if (code == ERR_UNAVAILABLE)
+		return err_wrap(e, "the platform does not answer");
 	if (code)
 		return code;
 	code = reply_take(&reply, ret, e);
