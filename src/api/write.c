@@ -81,7 +81,6 @@ json_t *write_new(struct admission *w)
 	json_t *status;
 	enum err_code code;
 
-	note_owner(w);
 	if (w->options.is_dry)
 		return create_dry(w);
 	code = store_write(w->call->api->store, &sw, 1, &e);
@@ -105,8 +104,10 @@ static json_t *create_named(struct admission *w)
 		if (is_generated)
 			meta_generate_name(w->object);
 		status = admit_rules(w);
-		if (!status)
+		if (!status) {
+			note_owner(w);
 			status = write_new(w);
+		}
 		if (!is_generated || status_code(status) != 409)
 			break;
 	}
