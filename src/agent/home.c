@@ -54,10 +54,12 @@ enum err_code home_read_want(const char *home, struct want **ret, struct err *e)
 	return code ? code : want_parse(json, ret, e);
 }
 
-static void str_into(char *to, size_t size, const char *from)
+static void text_read(const json_t *json, const char *path, char *ret, size_t size)
 {
-	snprintf(to, size, "%s", from);
+	snprintf(ret, size, "%s", jv_str_or(json, path, ""));
 }
+
+#define TEXT_READ(json, path, field) text_read(json, path, field, sizeof(field))
 
 void home_read_state(const char *home, struct home_state *ret)
 {
@@ -73,9 +75,16 @@ void home_read_state(const char *home, struct home_state *ret)
 	ret->epoch = jv_int(json, "epoch", 0);
 	ret->restarted = jv_int(json, "restarted", 0);
 	ret->is_initialised = jv_bool(json, "initialised", false);
-	ret->proof_lsn = (uint64_t)jv_int(json, "proof.lsn", 0);
-	str_into(ret->proof_server, sizeof(ret->proof_server), jv_str_or(json, "proof.server", ""));
-	str_into(ret->proof_names, sizeof(ret->proof_names), jv_str_or(json, "proof.names", ""));
+	TEXT_READ(json, "access", ret->access);
+	TEXT_READ(json, "roles", ret->roles);
+	TEXT_READ(json, "server.process", ret->server);
+	TEXT_READ(json, "server.loaded", ret->loaded);
+	TEXT_READ(json, "server.settings", ret->settings);
+	ret->is_proven = jv_bool(json, "server.isProven", false);
+	TEXT_READ(json, "server.provenNames", ret->proven_names);
+	ret->proven_lsn = (uint64_t)jv_int(json, "server.provenLsn", 0);
+	if (ret->port < 0 || ret->port > 65535)
+		ret->port = 0;
 }
 
 enum err_code home_write_state(const char *home, const struct home_state *s, struct err *e)
@@ -87,11 +96,14 @@ enum err_code home_write_state(const char *home, const struct home_state *s, str
 	jv_set(json, "epoch", json_integer(s->epoch));
 	jv_set(json, "restarted", json_integer(s->restarted));
 	jv_set(json, "initialised", json_boolean(s->is_initialised));
-	if (s->proof_server[0]) {
-		jv_set_str(json, "proof.server", s->proof_server);
-		jv_set_str(json, "proof.names", s->proof_names);
-		jv_set(json, "proof.lsn", json_integer((json_int_t)s->proof_lsn));
-	}
+	jv_set_str(json, "access", s->access);
+	jv_set_str(json, "roles", s->roles);
+	jv_set_str(json, "server.process", s->server);
+	jv_set_str(json, "server.loaded", s->loaded);
+	jv_set_str(json, "server.settings", s->settings);
+	jv_set(json, "server.isProven", json_boolean(s->is_proven));
+	jv_set_str(json, "server.provenNames", s->proven_names);
+	jv_set(json, "server.provenLsn", json_integer((json_int_t)s->proven_lsn));
 	return file_write(inside(&a, home, "state.json"), 0600, jv_text(&a, json), e);
 }
 

@@ -11,7 +11,7 @@
 
 #include "agent/want.h"
 
-enum { HOME_UID_DIGITS = 12, HOME_WANT_MAX = 4 << 20 };
+enum { HOME_UID_DIGITS = 12, HOME_WANT_MAX = 4 << 20, HOME_HASH = 33 };
 
 /* state.json */
 struct home_state {
@@ -19,9 +19,14 @@ struct home_state {
 	int64_t epoch; /* whose role is in place */
 	int64_t restarted; /* spec.restart that the last start carried out */
 	bool is_initialised; /* there was a whole data folder once */
-	/* what was proven of synchronous_standby_names, and of which process; "" for nothing */
-	char proof_server[48], proof_names[512];
-	uint64_t proof_lsn;
+	char access[HOME_HASH], roles[HOME_HASH]; /* of the want whose roles are there */
+
+	/* what holds for one process only: postmaster_name, "" for none */
+	char server[48];
+	char loaded[HOME_HASH], settings[HOME_HASH]; /* pgconf_files' hash, want.settings_hash */
+	bool is_proven;
+	char proven_names[512];
+	uint64_t proven_lsn;
 };
 
 /* "<data>/m/<uid>", in the arena. */

@@ -223,7 +223,7 @@ static bool is_unproven(const struct want *w, const struct seen *s)
 
 static bool has_old_save(const struct want *w, const struct seen *s)
 {
-	return w->epoch > s->epoch || is_unsaved(w, s);
+	return w->epoch > s->epoch || !s->is_noted || is_unsaved(w, s);
 }
 
 static bool lacks_a_stream(const struct want *w, const struct seen *s)

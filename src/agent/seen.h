@@ -78,6 +78,7 @@ struct seen {
 	int64_t epoch; /* whose role is in place */
 	int64_t restarted;
 	int port; /* 0: none yet */
+	bool is_noted; /* it holds what is known now */
 
 	/* the process, and what it was told */
 	enum unit_state process;

@@ -39,6 +39,7 @@ static struct seen seen_right(const struct want *w)
 		.epoch = w->epoch,
 		.restarted = w->restart,
 		.port = 5433,
+		.is_noted = true,
 		.process = UNIT_UP,
 		.is_conf_current = true,
 		.is_proven = true,
@@ -101,6 +102,8 @@ static void a_primary_is_made_step_by_step(void **state)
 	snprintf(s.proven_names, sizeof(s.proven_names), "%s", w->sync_names);
 	check(w, &s, STEP_SAVE, "Running");
 	snprintf(s.saved, sizeof(s.saved), "%s", w->hash);
+	check(w, &s, STEP_SAVE, "Running");
+	s.is_noted = true;
 	check(w, &s, STEP_NONE, "Running");
 	assert_string_equal(decide(w, &s).message, "");
 	want_drop(&w);
