@@ -18,8 +18,8 @@
 enum {
 	URGENT_MS = 60 * 1000, /* how long after a change it is worth looking often */
 	DISCOVER_MS = 30 * 1000,
-	HOST_PATH_MAX = 64, /* bytes of "/m/0123456789ab/run/.s.PGSQL.65535" and a margin */
-	SOCKET_PATH_MAX = 107, /* sockaddr_un */
+	SOCKET_MAX = 107, /* bytes that sockaddr_un holds */
+	SOCKET_TAIL = 34, /* of them "/m/0123456789ab/run/.s.PGSQL.65535" */
 };
 
 struct host_member {
@@ -78,22 +78,29 @@ static void act(struct host_member *m, enum step busy)
 		d->step(m->server, next);
 }
 
+static void say(const struct host_member *m, const struct member_next *before)
+{
+	if (before->state && strcmp(before->state, m->next.state) == 0 &&
+	    strcmp(before->message, m->next.message) == 0)
+		return;
+	log_info(
+		"member", "name=%s state=%s message=%s", m->want->name, m->next.state,
+		log_q(m->next.message));
+}
+
 static void member_look(struct host_member *m)
 {
 	struct host *h = m->host;
 	const struct seen *s = h->driver->seen(m->server);
 	int64_t now = s->now_ms;
-	char before[sizeof(m->next.message)];
+	struct member_next before = m->next;
 
-	memcpy(before, m->next.message, sizeof(before));
 	member_decide(m->want, s, &m->next);
 	if (m->is_wanted && !h->is_stopping)
 		act(m, s->busy);
 	if (has_status_changed(m)) {
 		m->urgent_until_ms = now + URGENT_MS;
-		log_info(
-			"member", "name=%s state=%s message=%s", m->want->name, m->next.state,
-			log_q(m->next.message));
+		say(m, &before);
 		if (!h->is_stopping)
 			h->on_change(h->arg);
 	}
@@ -359,12 +366,12 @@ enum err_code host_new(uv_loop_t *loop, const struct host_conf *c, struct host *
 	struct host *h;
 	enum err_code code = ERR_OK;
 
-	if (strlen(c->data) + HOST_PATH_MAX > SOCKET_PATH_MAX + 24)
+	if (strlen(c->data) > SOCKET_MAX - SOCKET_TAIL)
 		return err_set(
 			e, ERR_LIMIT,
 			"the data folder '%s' has too long a path for the sockets in it: want at "
 			"most %d bytes",
-			c->data, SOCKET_PATH_MAX + 24 - HOST_PATH_MAX);
+			c->data, SOCKET_MAX - SOCKET_TAIL);
 	h = mem_alloc(sizeof(*h));
 	h->driver = c->driver;
 	h->on_change = c->on_change;

@@ -39,6 +39,17 @@ static struct str behind(struct str line, const char *level)
 	return str_trim((struct str){at, line.n - (size_t)(at - line.p)});
 }
 
+/* What a session is told when it is turned away. */
+static bool is_of_session(struct str fatal)
+{
+	return str_starts(fatal, "the database system is ") ||
+		str_starts(fatal, "password authentication ") ||
+		str_starts(fatal, "no pg_hba.conf entry ") ||
+		str_starts(fatal, "terminating connection ") ||
+		str_starts(fatal, "terminating walreceiver ") ||
+		str_starts(fatal, "sorry, too many clients ");
+}
+
 void pglog_reason(const char *path, uint64_t offset, char *ret, size_t size)
 {
 	CLEANUP(arena_done) struct arena a = {0};
@@ -50,6 +61,8 @@ void pglog_reason(const char *path, uint64_t offset, char *ret, size_t size)
 
 		if (!fatal.n)
 			fatal = behind(line, "PANIC:");
+		if (is_of_session(fatal))
+			continue;
 		/* "configuration file contains errors" says less than the line before it */
 		if (fatal.n && last_log.n && memmem(fatal.p, fatal.n, "contains errors", 15))
 			fatal = last_log;

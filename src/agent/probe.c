@@ -145,6 +145,7 @@ static void ask(struct probe *p)
 	if (has_pending)
 		p->pending_ms = now;
 	p->asked_ms = now;
+	p->questions++;
 	p->phase = PROBE_ASKS;
 	p->part = 0;
 	p->next = (struct seen_server){0};

@@ -25,6 +25,7 @@ struct probe {
 	int part; /* result of the question that comes next */
 	int period_ms;
 	int failures; /* in a row */
+	uint64_t questions; /* asked so far: the last answer is to this one */
 	int64_t asked_ms;
 	int64_t pending_ms; /* when pending_restart was asked for */
 	bool has_answer;

@@ -140,19 +140,25 @@ static int end(struct process *p)
 	return status;
 }
 
-static void act_failed(struct process *p)
+static void why_make(struct process *p, const char *what)
 {
 	char reason[PROCESS_WHY - 64];
+
+	pglog_reason(p->log, p->log_from, reason, sizeof(reason));
+	snprintf(
+		p->why, sizeof(p->why), "%s: %s", what,
+		reason[0] ? reason : "its log says no reason");
+}
+
+static void act_failed(struct process *p)
+{
 	bool has_program = p->child.pidfd >= 0;
 
 	end(p);
-	p->is_port_taken = has_program && pglog_says(p->log, p->log_from, "Address already in use");
 	if (!has_program)
 		return; /* act_spawn has said why */
-	pglog_reason(p->log, p->log_from, reason, sizeof(reason));
-	snprintf(
-		p->why, sizeof(p->why), "its server does not start: %s",
-		reason[0] ? reason : "its log says no reason");
+	p->is_port_taken = pglog_says(p->log, p->log_from, "Address already in use");
+	why_make(p, "its server does not start");
 }
 
 static void act_died(struct process *p)
@@ -161,8 +167,13 @@ static void act_died(struct process *p)
 
 	p->age_ms = clock_mono_ms() - p->since_ms;
 	status = end(p);
-	snprintf(p->why, sizeof(p->why), "its server ended soon after it had started");
-	log_warn("server died", "member=%s status=%d", p->name, status);
+	if (status >= 0 && WIFSIGNALED(status)) /* an adopted one does not tell */
+		snprintf(
+			p->why, sizeof(p->why), "its server was ended by signal %d",
+			WTERMSIG(status));
+	else
+		why_make(p, "its server has ended");
+	log_warn("server died", "member=%s why=%s", p->name, log_q(p->why));
 }
 
 static void act_rest(struct process *p)
@@ -202,6 +213,7 @@ void process_adopt(struct process *p)
 {
 	if (p->state != UNIT_DOWN || postmaster_adopt(p->data, &p->child, NULL))
 		return;
+	p->log_from = pglog_size(p->log);
 	log_info("server adopted", "member=%s pid=%d", p->name, (int)p->child.pid);
 	process_feed(p, UNIT_FOUND);
 }

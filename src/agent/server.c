@@ -47,6 +47,7 @@ struct driver_server {
 	struct probe probe;
 	struct work work;
 	int failures; /* in a row */
+	uint64_t question; /* the step counts as done when one after this has been answered; 0 */
 	uv_timer_t retry, soon;
 
 	bool is_closing;
@@ -70,9 +71,16 @@ static void tell(struct driver_server *s)
 		uv_timer_start(&s->soon, on_soon, 0, 0);
 }
 
+/* The loop's clock may be ahead of the one that retry_ms is on. */
 static void on_retry(uv_timer_t *timer)
 {
-	tell(container_of(timer, struct driver_server, retry));
+	struct driver_server *s = container_of(timer, struct driver_server, retry);
+	int64_t left_ms = s->seen.retry_ms - clock_mono_ms();
+
+	if (left_ms > 0)
+		uv_timer_start(timer, on_retry, (uint64_t)left_ms, 0);
+	else
+		tell(s);
 }
 
 static void failure_note(struct driver_server *s, enum step step, const char *why)
@@ -112,8 +120,17 @@ static void process_other(struct driver_server *s)
 	memcpy(s->state.server, s->process.id, sizeof(s->state.server));
 }
 
+/* What a step has changed inside the server has been seen. */
+static void settled(struct driver_server *s)
+{
+	s->question = 0;
+	s->seen.busy = STEP_NONE;
+}
+
 static void process_ended(struct driver_server *s)
 {
+	if (s->question)
+		settled(s);
 	probe_stop(&s->probe);
 	process_other(s);
 	s->seen.data = pgdata_look(s->home, s->want->major, s->seen.data_why);
@@ -148,6 +165,8 @@ static void on_answer(struct probe *p)
 	struct driver_server *s = container_of(p, struct driver_server, probe);
 	int64_t now = clock_mono_ms();
 
+	if (s->question && p->has_answer && p->questions > s->question)
+		settled(s);
 	if (now - s->rotated_ms > ROTATE_MS) {
 		s->rotated_ms = now;
 		pglog_rotate(s->log);
@@ -226,6 +245,11 @@ static void on_work_done(struct job *j, enum err_code code, const struct err *e)
 		err_name(code));
 	if (step == STEP_START && code == ERR_OK)
 		started(s);
+	if (code == ERR_OK && s->process.state == UNIT_UP &&
+	    (step == STEP_REPLICATION || step == STEP_PROMOTE)) {
+		s->seen.busy = step;
+		s->question = s->probe.questions;
+	}
 	probe_now(&s->probe);
 	tell(s);
 }
@@ -295,6 +319,11 @@ static const struct seen *server_seen(struct driver_server *s)
 	snprintf(v->roles, sizeof(v->roles), "%s", s->state.roles);
 	v->is_proven = s->state.is_proven;
 	memcpy(v->proven_names, s->state.proven_names, SEEN_NAMES);
+	/* that nobody is waited for needs no proof beyond the reload */
+	if (!s->want->sync_names[0] && v->is_conf_current && s->process.state == UNIT_UP) {
+		v->is_proven = true;
+		v->proven_names[0] = '\0';
+	}
 	v->proven_lsn = s->state.proven_lsn;
 	v->is_probed = s->process.state == UNIT_UP && s->probe.has_answer;
 	v->server = s->probe.server;
@@ -303,11 +332,21 @@ static const struct seen *server_seen(struct driver_server *s)
 	return v;
 }
 
+static bool has_other_upstream(const struct want *a, const struct want *b)
+{
+	return a->upstream_port != b->upstream_port ||
+		strcmp(a->upstream_host ? a->upstream_host : "",
+		       b->upstream_host ? b->upstream_host : "") != 0;
+}
+
 static void server_want(struct driver_server *s, struct want *w)
 {
 	bool is_other = strcmp(w->hash, s->want->hash) != 0;
 	struct want *old = s->want;
 
+	/* a copy that waits for a server which is now elsewhere would wait in vain */
+	if (s->seen.busy == STEP_COPY && has_other_upstream(old, w))
+		job_cancel(&s->work.job);
 	s->want = want_keep(w);
 	want_drop(&old);
 	conf_hash_make(s);

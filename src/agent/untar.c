@@ -67,7 +67,8 @@ static bool is_zero(const unsigned char *head)
 	return true;
 }
 
-/* Takes the slash off that a folder's name ends in. */
+/* Without the slash that a folder's name ends in, and a "./" that PostgreSQL before 16 writes
+ * before the folders of pg_wal. */
 static void path_read(const unsigned char *head, char ret[UNTAR_PATH])
 {
 	int prefix_n = (int)strnlen((const char *)head + AT_PREFIX, PREFIX_BYTES);
@@ -83,6 +84,8 @@ static void path_read(const unsigned char *head, char ret[UNTAR_PATH])
 	n = strlen(ret);
 	if (n > 1 && ret[n - 1] == '/')
 		ret[n - 1] = '\0';
+	if (n > 2 && strncmp(ret, "./", 2) == 0)
+		memmove(ret, ret + 2, n - 1);
 }
 
 static bool is_safe(const char *path)
