@@ -89,32 +89,32 @@ BEGIN
 		WHERE coalesce(o.revision, 0) <> w.base;
 
 	WITH w AS MATERIALIZED (
-		SELECT *, first + ord AS revision
+		SELECT *, first + ord AS revision,
+			op <> '=' AND (failed IS NULL OR grp <> ALL (failed)) AS is_written
 		FROM unnest(p_grp, p_op, p_kind, p_namespace, p_name, p_uid, p_old_labels, p_labels,
 				p_body) WITH ORDINALITY
 			AS u (grp, op, kind, namespace, name, uid, old_labels, labels, body, ord)
-		WHERE op <> '=' AND (failed IS NULL OR grp <> ALL (failed))
 	), put AS (
 		INSERT INTO slipway.object AS o
 			(kind, namespace, name, uid, revision, labels, body)
 		SELECT kind, namespace, name, uid::uuid, revision, labels::jsonb, body
-		FROM w WHERE op <> 'D'
+		FROM w WHERE is_written AND op <> 'D'
 		ON CONFLICT (kind, namespace, name) DO UPDATE
 		SET uid = excluded.uid, revision = excluded.revision, labels = excluded.labels,
 			body = excluded.body
 	), del AS (
 		DELETE FROM slipway.object o USING w
-		WHERE w.op = 'D' AND o.kind = w.kind AND o.namespace = w.namespace
-			AND o.name = w.name
+		WHERE w.is_written AND w.op = 'D' AND o.kind = w.kind
+			AND o.namespace = w.namespace AND o.name = w.name
 	), log AS (
 		INSERT INTO slipway.change_log
 			(revision, type, kind, namespace, name, uid, old_labels, labels, body)
 		SELECT revision, op::"char", kind, namespace, name, uid::uuid, old_labels::jsonb,
 			labels::jsonb, body
-		FROM w
+		FROM w WHERE is_written
 	)
-	SELECT array_agg(coalesce(w.revision, 0) ORDER BY i) INTO revisions
-		FROM generate_subscripts(p_op, 1) i LEFT JOIN w ON w.ord = i;
+	SELECT array_agg(CASE WHEN is_written THEN revision ELSE 0 END ORDER BY ord)
+		INTO revisions FROM w;
 
 	UPDATE slipway.committer SET seq = p_seq, result = revisions, seen_at = now()
 		WHERE id = p_committer AND seq = p_seq - 1;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -15,6 +16,7 @@ enum {
 	BATCH_BYTES = 8 << 20,
 	SETTLE_MS = 15000, /* how long callers wait to learn what became of their write */
 	SETTLE_RETRY_MS = 100,
+	LINGER_PART = 4,
 };
 
 enum column { GRP, OP, KIND, NAMESPACE, NAME, BASE, UID, OLD_LABELS, LABELS, BODY, COLUMNS };
@@ -38,7 +40,8 @@ struct committer {
 	/* under the lock: */
 	struct list queue; /* of struct commit */
 	bool is_closing;
-	int64_t batches;
+	size_t queued; /* length of queue */
+	size_t wanted; /* the thread is not woken before queue is that long */
 	/* the thread's own: */
 	char id[OBJECT_UID];
 	int64_t seq; /* of the last batch that was sent */
@@ -251,33 +254,65 @@ static size_t take(struct committer *c, struct commit *ret[BATCH_ROWS])
 		if (n && (rows > BATCH_ROWS || bytes > BATCH_BYTES))
 			break;
 		list_remove(&next->queued);
+		c->queued--;
 		ret[n++] = next;
 	}
 	return n;
+}
+
+/* Waits until as many are queued, or until the time has come; says whether they are. Under the
+ * lock. */
+static bool wait_queued(struct committer *c, size_t n, int64_t until_us)
+{
+	struct timespec ts = {until_us / 1000000, until_us % 1000000 * 1000};
+
+	c->wanted = n;
+	while (c->queued < n && !c->is_closing) {
+		if (until_us == INT64_MAX)
+			pthread_cond_wait(&c->wake, &c->lock);
+		else if (pthread_cond_timedwait(&c->wake, &c->lock, &ts))
+			break;
+	}
+	return c->queued >= n;
+}
+
+/*
+ * Callers that the last batch has just answered are likely to come again at once. Without a wait,
+ * those who queued meanwhile go alone, and the callers fall into two halves that pay two fsyncs
+ * where one would do; so wait for all of them, but never longer than a quarter of what a batch
+ * takes. One caller alone never waits.
+ */
+static bool wait_for_work(struct committer *c, size_t last_n, int64_t last_us)
+{
+	int64_t until_us = clock_mono_us() + last_us / LINGER_PART;
+
+	if (!wait_queued(c, 1, INT64_MAX))
+		return false;
+	wait_queued(c, last_n, until_us);
+	return true;
 }
 
 static void *run(void *arg)
 {
 	struct committer *c = arg;
 	struct commit *batch[BATCH_ROWS];
+	size_t active = 1; /* callers that were seen at work */
+	int64_t took_us = 0;
 
 	pthread_mutex_lock(&c->lock);
-	for (;;) {
-		size_t n;
+	while (wait_for_work(c, active, took_us)) {
+		int64_t start_us = clock_mono_us();
+		size_t n = take(c, batch);
 
-		while (list_is_empty(&c->queue) && !c->is_closing)
-			pthread_cond_wait(&c->wake, &c->lock);
-		if (list_is_empty(&c->queue))
-			break;
-		n = take(c, batch);
-		c->batches++;
 		pthread_mutex_unlock(&c->lock);
 		run_batch(c, batch, n, false);
+		took_us = clock_mono_us() - start_us;
 		pthread_mutex_lock(&c->lock);
 		for (size_t i = 0; i < n; i++) {
 			batch[i]->is_done = true;
 			pthread_cond_signal(&batch[i]->done);
 		}
+		active = MIN(n + c->queued, (size_t)BATCH_ROWS);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -287,6 +322,7 @@ enum err_code committer_new(struct sessions *s, struct committer **ret, struct e
 {
 	CLEANUP(buf_done) struct buf ignored = {0};
 	struct committer *c = mem_alloc(sizeof(*c));
+	pthread_condattr_t attr;
 	enum err_code code;
 
 	c->sessions = s;
@@ -298,7 +334,10 @@ enum err_code committer_new(struct sessions *s, struct committer **ret, struct e
 		return code;
 	}
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	if (pthread_create(&c->thread, NULL, run, c))
 		abort();
 	*ret = c;
@@ -329,7 +368,8 @@ enum err_code committer_run(struct committer *c, struct commit *work, struct err
 	pthread_cond_init(&work->done, NULL);
 	pthread_mutex_lock(&c->lock);
 	list_push_back(&c->queue, &work->queued);
-	pthread_cond_signal(&c->wake);
+	if (++c->queued >= c->wanted)
+		pthread_cond_signal(&c->wake);
 	while (!work->is_done)
 		pthread_cond_wait(&work->done, &c->lock);
 	pthread_mutex_unlock(&c->lock);
@@ -337,14 +377,4 @@ enum err_code committer_run(struct committer *c, struct commit *work, struct err
 	if (work->code != ERR_OK)
 		return err_set(e, work->code, "%s", work->err.text);
 	return ERR_OK;
-}
-
-int64_t committer_batches(struct committer *c)
-{
-	int64_t n;
-
-	pthread_mutex_lock(&c->lock);
-	n = c->batches;
-	pthread_mutex_unlock(&c->lock);
-	return n;
 }

@@ -46,7 +46,4 @@ void committer_free(struct committer *c); /* all calls have returned */
  * can tell. */
 enum err_code committer_run(struct committer *c, struct commit *work, struct err *e);
 
-/* Adds to base for each statement since the start: what a bench divides by. */
-int64_t committer_batches(struct committer *c);
-
 #endif

@@ -4,7 +4,7 @@
 #include "store/keeper.h"
 #include "store/state.h"
 
-enum { SESSIONS = 16, RETRY_S = 2 };
+enum { SESSIONS = 16, CACHE_BYTES = 16 << 20, RETRY_S = 2 };
 
 /* Sealed once with the key that the store was made with: another key file is noticed at start, and
  * not when the first Secret does not open. */
@@ -56,6 +56,7 @@ enum err_code store_open(const struct store_conf *c, struct store **ret, struct 
 
 	s->key = c->key;
 	busy_init(&s->busy);
+	cache_init(&s->cache, CACHE_BYTES);
 	pulses_init(&s->pulses, &s->sessions);
 	code = sessions_init(&s->sessions, c->conninfo, c->sessions ? c->sessions : SESSIONS, e);
 	if (code == ERR_OK)
@@ -85,6 +86,7 @@ void store_close(struct store *s)
 	committer_free(s->committer);
 	sessions_done(&s->sessions);
 	pulses_done(&s->pulses);
+	cache_done(&s->cache);
 	busy_done(&s->busy);
 	free(s);
 }

@@ -13,6 +13,9 @@ static const char setup[] = "SET default_transaction_isolation = 'read committed
 			    "SET default_transaction_read_only = off;"
 			    "SET max_parallel_workers_per_gather = 0;"
 			    "SET jit = off;"
+			    "SET enable_seqscan = off; SET enable_bitmapscan = off;"
+			    "SET enable_sort = off; SET enable_hashjoin = off;"
+			    "SET enable_mergejoin = off;"
 			    "SET plan_cache_mode = force_generic_plan;"
 			    "SELECT set_config('synchronous_commit', 'on', false)"
 			    " WHERE current_setting('synchronous_commit') IN ('off', 'local')";

@@ -3,6 +3,7 @@
 #define SLIPWAY_STORE_STATE_H
 
 #include "store/busy.h"
+#include "store/cache.h"
 #include "store/committer.h"
 #include "store/leader.h"
 #include "store/pulse.h"
@@ -16,6 +17,7 @@ struct store {
 	const struct secret_key *key; /* the caller's; NULL: Secrets cannot be kept */
 	struct sessions sessions;
 	struct busy busy;
+	struct cache cache;
 	struct pulses pulses;
 	struct committer *committer;
 	struct watcher *watcher;

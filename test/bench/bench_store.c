@@ -92,6 +92,21 @@ static json_t *object_new(int i)
 	return o;
 }
 
+/* Batches that were committed so far. */
+static int64_t batches(void)
+{
+	CLEANUP(db_rows_done) struct db_rows r = {0};
+	struct db *d;
+	struct err e;
+	int64_t n;
+
+	must(db_open(pg.conninfo, 5000, &d, &e), &e);
+	must(db_exec(d, "SELECT sum(seq) FROM slipway.committer", NULL, 0, &r, &e), &e);
+	n = db_int(&r, 0, 0);
+	db_close(d);
+	return n;
+}
+
 struct job {
 	enum store_verb verb;
 	bool is_conditional;
@@ -117,7 +132,7 @@ static void *work(void *arg)
 			jv_set(o, "spec.n", json_integer(i + 1));
 		} else {
 			o = object_new(i);
-			jv_set(o, "status.n", json_integer(i + 1));
+			jv_set(o, "status.n", json_integer(i + (job->verb == STORE_STATUS)));
 		}
 		w.object = o;
 		must(store_write(store, &w, 1, &e), &e);
@@ -129,6 +144,7 @@ static void *work(void *arg)
 
 static void run(const char *name, struct job *job)
 {
+	int64_t before = batches();
 	int64_t server = server_cpu_us(), own = own_cpu_us(), start = clock_mono_us();
 	char text[64];
 	pthread_t t[WRITERS];
@@ -141,6 +157,8 @@ static void run(const char *name, struct job *job)
 	took = clock_mono_us() - start;
 	snprintf(text, sizeof(text), "write/%s/16", name);
 	say(text, job->total * 1e6 / (double)took, "writes/s", "higher");
+	snprintf(text, sizeof(text), "batch/%s/16", name);
+	say(text, (double)job->total / (double)(batches() - before), "writes", "higher");
 	snprintf(text, sizeof(text), "cpu/%s/16/own", name);
 	say(text, (double)(own_cpu_us() - own) / job->total, "us", "lower");
 	snprintf(text, sizeof(text), "cpu/%s/16/server", name);
