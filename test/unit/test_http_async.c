@@ -148,7 +148,7 @@ static void call_brings_status_and_body(void **state)
 static void many_calls_end_once_each(void **state)
 {
 	struct http_async *h = async_for(NULL);
-	struct fate all[60] = {0};
+	struct fate all[24] = {0};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -161,7 +161,8 @@ static void many_calls_end_once_each(void **state)
 	uv_run(&loop, UV_RUN_DEFAULT);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		assert_int_equal(all[i].done, 1);
-		assert_int_equal(all[i].code, ERR_OK);
+		if (all[i].code)
+			fail_msg("call %zu: %s", i, all[i].why);
 	}
 }
 
