@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 
+#include "api/kubepb.h"
 #include "api/status.h"
 #include "codec/yaml.h"
 
@@ -61,6 +62,13 @@ static json_t *read_json(struct call *c, json_t **ret)
 	return jv_parse(c->rq->body, BODY_MAX, ret, &e) ? broken(c, &e) : NULL;
 }
 
+static json_t *read_kubepb(struct call *c, json_t **ret)
+{
+	struct err e = {0};
+
+	return kubepb_read(c->rq->body, ret, &e) ? status_bad_request("%s", e.text) : NULL;
+}
+
 json_t *body_read_yaml(struct call *c, json_t **ret)
 {
 	struct err e = {0};
@@ -92,7 +100,9 @@ json_t *body_read(struct call *c, bool may_be_empty, json_t **ret)
 		return body_read_yaml(c, ret);
 	if (is_json(type))
 		return read_json(c, ret);
-	return status_unsupported_media("application/json, application/yaml");
+	if (!strcmp(type, KUBEPB_TYPE))
+		return read_kubepb(c, ret);
+	return status_unsupported_media("application/json, application/yaml, " KUBEPB_TYPE);
 }
 
 static const struct {

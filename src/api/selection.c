@@ -31,6 +31,7 @@ void selection_done(struct selection *s)
 	json_decref(s->store.labels);
 	json_decref(s->labels);
 	json_decref(s->fields);
+	*s = (struct selection){0};
 }
 
 bool selection_takes(const struct selection *s, const json_t *object)
