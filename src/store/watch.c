@@ -36,6 +36,7 @@ struct watcher {
 	int retry_ms;
 	int64_t round_ms; /* when the last round began */
 	struct buf text; /* of the row at hand; empty: not made yet */
+	struct buf kinds; /* that the round reads, as an array of SQL; empty: all */
 };
 
 struct store_watch {
@@ -76,7 +77,8 @@ static const char rows_sql[] =
 	"SELECT (SELECT revision FROM slipway.compaction), (SELECT n FROM slipway.revision),"
 	" l.revision, l.type, l.kind, l.namespace, l.name, l.uid, l.old_labels, l.labels, l.body"
 	" FROM (SELECT) one LEFT JOIN (SELECT * FROM slipway.change_log WHERE revision > $1::bigint"
-	" ORDER BY revision LIMIT " STRINGIFY(ROWS_MAX) ") l ON true ORDER BY l.revision";
+	" AND ($2::text[] IS NULL OR kind = ANY ($2::text[])) ORDER BY revision LIMIT " STRINGIFY(
+		ROWS_MAX) ") l ON true ORDER BY l.revision";
 
 static void wake(struct watcher *w)
 {
@@ -169,6 +171,7 @@ struct round {
 	struct watcher *watcher;
 	int rows;
 	bool is_seen; /* its first row has told what is compacted */
+	int64_t newest; /* every revision up to it is visible in the round's snapshot */
 };
 
 #define for_each_in_round(watch, w)                                                                \
@@ -181,16 +184,17 @@ static bool on_row(void *arg, const struct db_rows *row)
 {
 	struct round *r = arg;
 	struct watcher *w = r->watcher;
-	int64_t compacted = db_int(row, 0, COMPACTED), newest = db_int(row, 0, NEWEST);
+	int64_t compacted = db_int(row, 0, COMPACTED);
 	bool has_change = !db_is_null(row, 0, REVISION);
 
 	buf_clear(&w->text);
 	pthread_mutex_lock(&w->lock);
 	if (!r->is_seen) {
+		r->newest = db_int(row, 0, NEWEST);
 		for_each_in_round(watch, w)
 		{
 			/* ahead of the newest: the database is another one now */
-			if (watch->position < compacted || watch->position > newest)
+			if (watch->position < compacted || watch->position > r->newest)
 				tell_gone(watch);
 		}
 	}
@@ -206,25 +210,57 @@ static bool on_row(void *arg, const struct db_rows *row)
 	return true;
 }
 
-/* Takes all watches into the round; false: there are none. */
+/* Adds a kind to an array of SQL, {"Database","Host"}, unless it is in it. */
+static void add_kind(struct buf *kinds, const char *kind)
+{
+	CLEANUP(buf_done) struct buf quoted = {0};
+
+	buf_putc(&quoted, '"');
+	for (; *kind; kind++) {
+		if (*kind == '"' || *kind == '\\')
+			buf_putc(&quoted, '\\');
+		buf_putc(&quoted, *kind);
+	}
+	buf_putc(&quoted, '"');
+	if (kinds->n && memmem(kinds->p, kinds->n, quoted.p, quoted.n))
+		return;
+	if (kinds->n)
+		kinds->p[kinds->n - 1] = ',';
+	else
+		buf_putc(kinds, '{');
+	buf_str(kinds, buf_view(&quoted));
+	buf_putc(kinds, '}');
+}
+
+/* Takes all watches into the round, and notes from where and of which kinds it is; false: there are
+ * none. */
 static bool round_begin(struct watcher *w, int64_t *ret_from)
 {
 	int64_t from = INT64_MAX;
+	bool is_all = false;
 
+	buf_clear(&w->kinds);
 	pthread_mutex_lock(&w->lock);
 	list_for_each (at, &w->watches) {
 		struct store_watch *watch = list_entry(at, struct store_watch, of_watcher);
 
 		watch->is_in_round = true;
-		if (!watch->is_dead)
-			from = MIN(from, watch->position);
+		if (watch->is_dead)
+			continue;
+		from = MIN(from, watch->position);
+		is_all |= !watch->kind;
+		if (watch->kind)
+			add_kind(&w->kinds, watch->kind);
 	}
 	pthread_mutex_unlock(&w->lock);
+	if (is_all)
+		buf_clear(&w->kinds);
 	*ret_from = from;
 	return from < INT64_MAX;
 }
 
-static void bookmark_all(struct watcher *w)
+/* All has been handed over up to that revision. */
+static void round_end(struct watcher *w, int64_t newest)
 {
 	int64_t now = clock_mono_ms();
 
@@ -232,8 +268,9 @@ static void bookmark_all(struct watcher *w)
 	for_each_in_round(watch, w)
 	{
 		struct store_event ev = {
-			.type = STORE_BOOKMARK, .revision = watch->position, .kind = watch->kind};
+			.type = STORE_BOOKMARK, .revision = newest, .kind = watch->kind};
 
+		watch->position = newest;
 		if (watch->position > watch->told && now - watch->told_ms >= BOOKMARK_MS)
 			tell(watch, &ev);
 	}
@@ -246,14 +283,14 @@ static enum err_code look(struct watcher *w, int64_t from, bool *ret_has_more, s
 {
 	struct round r = {.watcher = w};
 	char text[24];
-	const char *params[] = {text};
+	const char *params[] = {text, w->kinds.n ? w->kinds.p : NULL};
 	enum err_code code;
 
 	snprintf(text, sizeof(text), "%" PRId64, from);
-	code = db_stream(w->db, "change_log", rows_sql, params, 1, on_row, &r, e);
+	code = db_stream(w->db, "change_log", rows_sql, params, 2, on_row, &r, e);
 	*ret_has_more = r.rows == ROWS_MAX;
 	if (code == ERR_OK && !*ret_has_more)
-		bookmark_all(w);
+		round_end(w, r.newest);
 	return sessions_note(w->sessions, code);
 }
 
@@ -360,6 +397,7 @@ void watcher_free(struct watcher *w)
 	pthread_join(w->thread, NULL);
 	disconnect(w);
 	buf_done(&w->text);
+	buf_done(&w->kinds);
 	fd_drop(&w->wake_fd);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
