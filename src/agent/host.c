@@ -247,6 +247,18 @@ void host_wants(struct host *h, const json_t *wants)
 		member_look(list_entry(at, struct host_member, at));
 }
 
+bool host_is_settled(const struct host *h)
+{
+	list_for_each (at, &h->members) {
+		const struct host_member *m = list_entry(at, struct host_member, at);
+		const struct seen *s = h->driver->seen(m->server);
+
+		if (s->process == UNIT_STARTING || (s->process == UNIT_UP && !s->is_probed))
+			return false;
+	}
+	return true;
+}
+
 void host_renewed(struct host *h)
 {
 	list_for_each (at, &h->members)

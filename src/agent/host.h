@@ -32,6 +32,9 @@ void host_wants(struct host *h, const json_t *wants);
 /* What POST report says; a new value. */
 json_t *host_report(struct host *h);
 
+/* Is each server that was found running known again? */
+bool host_is_settled(const struct host *h);
+
 /* The certificate in the agent's folder is another one. */
 void host_renewed(struct host *h);
 

@@ -1,0 +1,147 @@
+#include "agent/agent.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/host.h"
+#include "agent/identity.h"
+#include "agent/link.h"
+#include "agent/renew.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+	SETTLE_MS = 3000, /* how long the first report waits for servers that were found running */
+};
+
+struct agent {
+	struct arena arena;
+	struct identity id;
+	struct host *host;
+	struct link link;
+	struct renew renew;
+	int64_t born_ms;
+	bool is_settled;
+	int open; /* parts that are not closed yet */
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+static void on_change(void *arg)
+{
+	link_touch(&((struct agent *)arg)->link);
+}
+
+static void on_wants(void *arg, const json_t *wants)
+{
+	host_wants(((struct agent *)arg)->host, wants);
+}
+
+/* A new agent that does not know its servers yet must not tell of a trouble that is none. */
+static json_t *on_report(void *arg)
+{
+	struct agent *a = arg;
+
+	if (!a->is_settled)
+		a->is_settled =
+			host_is_settled(a->host) || clock_mono_ms() - a->born_ms > SETTLE_MS;
+	return a->is_settled ? host_report(a->host) : NULL;
+}
+
+static const struct link_ops ops = {.wants = on_wants, .report = on_report};
+
+static void on_renewed(void *arg, const struct identity *id)
+{
+	struct agent *a = arg;
+	struct err e;
+
+	if (link_renew(&a->link, id, &e))
+		log_error("the new certificate is of no use", "why=%s", log_q(e.text));
+	host_renewed(a->host);
+}
+
+static enum err_code
+parts_open(struct agent *a, uv_loop_t *loop, const struct agent_conf *c, struct err *e)
+{
+	const struct host_conf conf = {
+		.data = c->data,
+		.address = a->id.address,
+		.pg_path = c->pg_path,
+		.driver = c->driver ? c->driver : &agent_driver_postgres,
+		.on_change = on_change,
+		.arg = a,
+	};
+	enum err_code code = link_init(&a->link, loop, &a->id, &ops, a, e);
+
+	if (!code)
+		code = host_new(loop, &conf, &a->host, e);
+	if (code)
+		return code;
+	a->renew = (struct renew){
+		.data = arena_strdup(&a->arena, c->data),
+		.link = &a->link,
+		.id = &a->id,
+		.on_renewed = on_renewed,
+		.arg = a,
+	};
+	renew_init(&a->renew, loop);
+	return ERR_OK;
+}
+
+enum err_code
+agent_new(uv_loop_t *loop, const struct agent_conf *c, struct agent **ret, struct err *e)
+{
+	struct agent *a = mem_alloc(sizeof(*a));
+	enum err_code code = identity_load(&a->arena, c->data, &a->id, e);
+
+	a->born_ms = clock_mono_ms();
+	if (!code)
+		code = parts_open(a, loop, c, e);
+	if (code)
+		return code; /* the process ends */
+	log_info(
+		"agent started", "host=%s address=%s url=%s", a->id.name, a->id.address, a->id.url);
+	*ret = a;
+	return ERR_OK;
+}
+
+static void one_closed(struct agent *a)
+{
+	if (--a->open == 0)
+		a->stopped(a->stopped_arg);
+}
+
+static void on_link_closed(struct link *l)
+{
+	one_closed(container_of(l, struct agent, link));
+}
+
+static void on_renew_closed(struct renew *r)
+{
+	one_closed(container_of(r, struct agent, renew));
+}
+
+static void on_host_stopped(void *arg)
+{
+	one_closed(arg);
+}
+
+void agent_stop(struct agent *a, bool with_members, void (*done)(void *arg), void *arg)
+{
+	a->stopped = done;
+	a->stopped_arg = arg;
+	a->open = 3;
+	renew_close(&a->renew, on_renew_closed);
+	link_close(&a->link, on_link_closed);
+	host_stop(a->host, with_members, on_host_stopped, a);
+}
+
+void agent_free(struct agent *a)
+{
+	if (!a)
+		return;
+	host_free(a->host);
+	arena_done(&a->arena);
+	free(a);
+}
