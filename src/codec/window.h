@@ -4,8 +4,8 @@
  * A window begins on the days when the zone's wall clock shows its start, and lasts its hours as a
  * stopwatch counts them: a night with a change of the clocks makes it no shorter. Where clocks skip
  * the start, it begins as long after the skip as the start lies inside of it; where they show it
- * twice, at the first. Pure: the caller brings the bytes of /usr/share/zoneinfo/<window_zone>,
- * which are not needed for UTC.
+ * twice, at the first. Pure: the caller brings the bytes of the zone's file (kinds/zone
+ * reads it by window_zone's name), which are not needed for UTC.
  */
 #ifndef SLIPWAY_CODEC_WINDOW_H
 #define SLIPWAY_CODEC_WINDOW_H

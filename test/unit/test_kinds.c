@@ -256,6 +256,20 @@ static void a_window_is_in_a_time_zone_that_there_is(void **state)
 	assert_true(zone_exists("UTC"));
 }
 
+static void a_zone_s_file_can_be_had_by_its_name_alone(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {0};
+	struct str bytes = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(zone_read(&a, "Europe/Berlin", &bytes, &e), ERR_OK);
+	assert_true(str_starts(bytes, "TZif"));
+	assert_int_equal(zone_read(&a, "../../../etc/passwd", &bytes, &e), ERR_NOT_FOUND);
+	assert_int_equal(zone_read(&a, "Mars/Base", &bytes, &e), ERR_NOT_FOUND);
+	assert_string_equal(e.text, "this machine knows no time zone 'Mars/Base'");
+}
+
 static void a_protected_database_is_not_deleted(void **state)
 {
 	json_t *o = database("{\"deletionProtection\":true}");
@@ -438,6 +452,7 @@ int main(void)
 		cmocka_unit_test(what_the_platform_depends_on_is_refused_with_a_reason),
 		cmocka_unit_test(names_of_roles_and_databases_are_free),
 		cmocka_unit_test(a_window_is_in_a_time_zone_that_there_is),
+		cmocka_unit_test(a_zone_s_file_can_be_had_by_its_name_alone),
 		cmocka_unit_test(a_protected_database_is_not_deleted),
 		cmocka_unit_test(settings_come_from_size_and_parameters),
 		cmocka_unit_test(every_setting_of_every_size_fits_every_major),
