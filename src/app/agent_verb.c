@@ -176,11 +176,11 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 	code = prepare(&h, values, &e);
 	if (!code)
 		code = host_run(&h, values, &e);
-	if (code)
-		fprintf(stderr, "slipway agent: %s\n", e.text);
 	uv_run(&h.loop, UV_RUN_DEFAULT); /* what a failed start has left to close */
 	uv_loop_close(&h.loop);
 	arena_done(&h.arena);
+	if (code) /* the last words in the log */
+		fprintf(stderr, "slipway agent: %s\n", e.text);
 	return code ? 1 : 0;
 }
 

@@ -290,9 +290,9 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 	sigprocmask(SIG_BLOCK, &s.signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	code = serve(&s, values, &e);
-	if (code)
-		fprintf(stderr, "slipway serve: %s\n", e.text);
 	stop(&s);
+	if (code) /* the last words in the log */
+		fprintf(stderr, "slipway serve: %s\n", e.text);
 	return code ? 1 : 0;
 }
 
