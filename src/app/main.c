@@ -76,9 +76,7 @@ static void verbs_fill(void)
 {
 	verb_add(&up_verb);
 	verb_add(&serve_verb);
-#ifdef SLIPWAY_AGENT
 	verb_add(&agent_verb);
-#endif
 	for (const struct opt_verb *const *v = cli_verbs; *v; v++)
 		verb_add(*v);
 	for (const struct opt_verb *v = about; v->name; v++)

@@ -362,7 +362,11 @@ static enum err_code host_ready(struct up *u, const char *name, struct err *e)
 		    STR(""), &host, e);
 	if (code)
 		return code;
+#ifdef SLIPWAY_CONTROL
 	status = cond_status(host, "Ready");
+#else
+	status = jv_str(host, "status.lastHeard") ? "True" : NULL;
+#endif
 	if (!status || strcmp(status, "True") != 0)
 		return err_set(e, ERR_UNAVAILABLE, "host %s is not ready", name);
 	return ERR_OK;
@@ -383,10 +387,6 @@ static enum err_code agents_start(struct up *u, const struct up_values *v, struc
 {
 	enum err_code code;
 
-#ifndef SLIPWAY_AGENT
-	say(u, "no hosts: this build has no agent");
-	u->config.n = 0;
-#endif
 	for (size_t i = 0; i < u->config.n; i++) {
 		code = agent_start(u, v, &u->config.zones[i], e);
 		if (code)
