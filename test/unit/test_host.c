@@ -5,26 +5,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/host.h"
-#include "agent/postmaster.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "db/db.h"
-#include "net/ca.h"
+#include "hosttest.h"
 
 enum { LIMIT_MS = 60 * 1000, ZONES = 2 };
-
-/* The password is "secret". */
-#define VERIFIER                                                                                   \
-	"SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$bpSY5Ze9NUH+I35LC3gVq+DpBfK46iXBxvhAKqVu9pE"  \
-	"=:VpYlBuxyzeCI1KnctrefdljpB1mk3Gp7sBI/t11+NkQ="
 
 struct zone {
 	struct host *host;
@@ -43,30 +36,6 @@ struct world {
 };
 
 static struct world world;
-
-static void certificates_write(struct zone *z, const struct ca_cert *ca)
-{
-	CLEANUP(arena_done) struct arena a = {0};
-	const char *const hosts[] = {z->address, NULL};
-	const struct ca_name name = {"zone", "slipway:hosts", hosts, 10};
-	struct ca_cert cert;
-
-	assert_int_equal(ca_issue(&a, ca, &name, &cert, NULL), ERR_OK);
-	assert_int_equal(
-		file_write(
-			arena_printf(&a, "%s/agent.key", z->data), 0600, str_of(cert.key_pem),
-			NULL),
-		ERR_OK);
-	assert_int_equal(
-		file_write(
-			arena_printf(&a, "%s/agent.crt", z->data), 0644, str_of(cert.cert_pem),
-			NULL),
-		ERR_OK);
-	assert_int_equal(
-		file_write(
-			arena_printf(&a, "%s/ca.crt", z->data), 0644, str_of(ca->cert_pem), NULL),
-		ERR_OK);
-}
 
 static void on_change(void *arg)
 {
@@ -136,27 +105,6 @@ static bool has(struct zone *z, const char *path, const char *value)
 	return strcmp(jv_str_or(z->report, path, ""), value) == 0;
 }
 
-static json_t *want_make(int i, const char *role)
-{
-	CLEANUP(buf_done) struct buf text = {0};
-	json_t *want = NULL;
-
-	buf_printf(
-		&text,
-		"{\"uid\":\"%012d-0000-4000-8000-000000000000\",\"namespace\":\"payments-dev\","
-		"\"name\":\"orders-%d\",\"deleting\":false,\"spec\":{\"database\":\"orders\","
-		"\"version\":\"%d\",\"role\":\"%s\",\"epoch\":1,\"running\":true,\"restart\":0,"
-		"\"settings\":{\"max_connections\":\"20\",\"shared_buffers\":\"16MB\","
-		"\"wal_level\":\"logical\",\"log_min_messages\":\"warning\"},"
-		"\"databases\":[{\"name\":\"orders\",\"owner\":\"app\",\"extensions\":[]}],"
-		"\"roles\":[{\"name\":\"app\",\"login\":true,\"inRoles\":[\"readers\"],"
-		"\"connectionLimit\":-1,\"verifier\":\"" VERIFIER "\"},"
-		"{\"name\":\"readers\",\"login\":false}]}}",
-		i + 1, i + 1, world.major, role);
-	assert_int_equal(jv_parse(buf_view(&text), 1 << 20, &want, NULL), ERR_OK);
-	return want;
-}
-
 static struct db *session(struct zone *z, const char *user, const char *password)
 {
 	CLEANUP(arena_done) struct arena a = {0};
@@ -200,7 +148,7 @@ static void a_primary_is_made(struct zone *z)
 	int64_t begin = clock_mono_ms();
 	struct db *d;
 
-	z->want = want_make(0, "primary");
+	z->want = hosttest_want(0, world.major, "primary");
 	zone_tell(z);
 	WAIT(has(z, "status.state", "Running"));
 	WAIT(jv_str(z->report, "status.rolesHash") || !has(z, "status.state", "Running"));
@@ -236,7 +184,7 @@ static void a_standby_joins_without_a_restart(struct zone *p, struct zone *s)
 	struct db *d;
 
 	started = arena_strdup(&a, started);
-	s->want = want_make(1, "standby");
+	s->want = hosttest_want(1, world.major, "standby");
 	jv_set(s->want, "spec.upstream",
 	       json_pack(
 		       "{ss ss si}", "member", "orders-1", "host", p->address, "port",
@@ -308,7 +256,7 @@ static void a_password_changes_without_a_restart(struct zone *z)
 	zone_tell(z);
 	WAIT(is_hash_new(z, "status.rolesHash", old));
 	assert_null(session(z, "app", "secret"));
-	jv_set_str(role, "verifier", VERIFIER);
+	jv_set_str(role, "verifier", HOSTTEST_VERIFIER);
 	zone_tell(z);
 	WAIT((d = session(z, "app", "secret")));
 	db_close(d);
@@ -437,12 +385,8 @@ static void world_begin(int major)
 		struct zone *z = &world.zones[i];
 
 		snprintf(z->data, sizeof(z->data), "%s/%d", world.dir, i);
-		/* an address of this test alone */
-		snprintf(
-			z->address, sizeof(z->address), "127.%d.%d.%d", 64 + (getpid() >> 8) % 64,
-			getpid() % 250 + 1, i + 1);
-		assert_int_equal(mkdir(z->data, 0700), 0);
-		certificates_write(z, &ca);
+		hosttest_address(i, z->address, sizeof(z->address));
+		hosttest_certificates(z->data, z->address, &ca);
 		zone_start(z);
 	}
 }
@@ -524,19 +468,9 @@ static void a_pair_of_18_lives(void **state)
 /* After a failure: servers live in sessions of their own, and would go on. */
 static int clean_up(void **state)
 {
-	CLEANUP(arena_done) struct arena a = {0};
-
 	(void)state;
-	for (int i = 0; i < ZONES && world.dir[0]; i++) {
-		const char *m = arena_printf(&a, "%s/m/%012d/data", world.zones[i].data, i + 1);
-		struct child c;
-		int status;
-
-		if (postmaster_adopt(m, &c, NULL))
-			continue;
-		child_signal(&c, SIGQUIT, NULL);
-		child_wait(&c, 10000, &status, NULL);
-	}
+	for (int i = 0; i < ZONES && world.dir[0]; i++)
+		hosttest_end_server(world.zones[i].data, i);
 	return world.dir[0] && dir_remove(world.dir, NULL) ? -1 : 0;
 }
 
