@@ -4,13 +4,12 @@
 #ifndef SLIPWAY_CLI_TABLE_H
 #define SLIPWAY_CLI_TABLE_H
 
+#include "codec/columns.h"
 #include "codec/jv.h"
-
-enum { TABLE_COLUMNS_MAX = 32 };
 
 /* The widths so far: a table that grows (a watch) keeps its columns in place. Starts zeroed. */
 struct table {
-	size_t widths[TABLE_COLUMNS_MAX];
+	struct columns columns;
 	bool has_header; /* it has been printed */
 };
 
