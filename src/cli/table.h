@@ -14,7 +14,7 @@ struct table {
 };
 
 /* is_wide: columns of any priority, not only 0. With a namespace column before the others when
- * has_namespace. Control bytes in cells become '?'. */
+ * has_namespace. */
 void table_print(
 	struct buf *out, struct table *t, const json_t *doc, bool is_wide, bool has_namespace);
 
