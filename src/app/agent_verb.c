@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "app/address.h"
 #include "app/folder.h"
+#include "app/trim.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -160,6 +161,7 @@ static enum err_code host_run(struct host *h, const struct agent_values *v, stru
 	if (code)
 		return code;
 	signals_watch(h);
+	trim();
 	uv_run(&h->loop, UV_RUN_DEFAULT);
 	return ERR_OK;
 }

@@ -9,6 +9,7 @@
 #include "app/crew.h"
 #include "app/serve.h"
 #include "app/system.h"
+#include "app/trim.h"
 #include "app/up_config.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -494,6 +495,7 @@ static enum err_code up(struct up *u, const struct up_values *v, struct err *e)
 	if (code)
 		return code == ERR_GONE && u->crew.asked_to_stop ? ERR_OK : code;
 	greet(u);
+	trim();
 	return watch(u, e);
 }
 
