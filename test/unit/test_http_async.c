@@ -307,7 +307,7 @@ static void all_may_be_freed_in_callbacks(void **state)
 	start(&third, "/produce", on_line, 5000);
 	start(&from_done, "/a", NULL, 5000);
 	start(&other, "/silent", on_line, 5000);
-	start(&from_silence, "/silent", on_line, 3000);
+	start(&from_silence, "/silent", on_line, 200);
 	turn_until(&from_silence.lines, 1);
 	from_silence.frees = true;
 	uv_run(&loop, UV_RUN_DEFAULT);
