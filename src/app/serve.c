@@ -204,7 +204,7 @@ static enum err_code announce(struct serve *s, struct err *e)
 static enum err_code start(struct serve *s, struct err *e)
 {
 	const struct api_conf api = {.store = s->store, .ca = &s->pki.ca};
-	const struct control_conf control = {.store = s->store};
+	const struct control_conf control = {.store = s->store, .ca_pem = s->pki.ca.cert_pem};
 	enum err_code code;
 
 	code = api_new(&api, &s->api, e);
