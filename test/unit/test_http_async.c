@@ -250,9 +250,9 @@ static void silent_stream_is_given_up_in_time(void **state)
 	turn_until(&other.lines, 1);
 	first = made;
 	begin = clock_mono_ms();
-	start(&f, "/stream", on_line, 300);
+	start(&f, "/stream", on_line, 1500);
 	turn_until(&f.done, 1);
-	assert_in_range(clock_mono_ms() - begin, 290, 2000);
+	assert_in_range(clock_mono_ms() - begin, 1490, 30000);
 	assert_int_equal(f.code, ERR_TIMEOUT);
 	assert_int_equal(f.lines, 1);
 	assert_true(wait_for(&gone, 1));
