@@ -36,7 +36,7 @@ class Suite:
     build: str = ""  # what script/build must have built
     meson: str = ""  # the suite's name there
     options: tuple = ()
-    limit_s: int = 300
+    limit_s: int = 900
     why: str = ""
 
 
@@ -166,7 +166,8 @@ def run_meson(suite, names):
     programs = [n.split("/", 1)[1] for n in names]
     report = folder / "meson-logs/testlog.json"
     report.unlink(missing_ok=True)
-    run(["meson", "test", "-C", str(folder), "--no-rebuild", "--suite", suite.meson, *programs],
+    run(["meson", "test", "-C", str(folder), "--no-rebuild", "--timeout-multiplier", "4",
+         "--suite", suite.meson, *programs],
         log, suite.limit_s)
     cases, seen = [], set()
     for line in report.read_text().splitlines() if report.exists() else []:

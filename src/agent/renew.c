@@ -18,7 +18,6 @@ static void on_timer(uv_timer_t *timer);
 
 static enum err_code take(struct renew *r, struct str body, struct err *e)
 {
-	CLEANUP(arena_done) struct arena a = {0};
 	CLEANUP(jv_drop) json_t *json = NULL;
 	const char *cert;
 	enum err_code code = jv_parse(body, ANSWER_MAX, &json, e);

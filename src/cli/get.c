@@ -214,14 +214,10 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 {
 	const struct cli_values *v = values;
 	const char *name = n > 1 ? args[1] : NULL;
+	CLEANUP(mem_drop) char *field = name ? mem_printf("metadata.name=%s", name) : NULL;
 	const char *const pairs[] = {
-		"labelSelector",
-		v->selector,
-		"fieldSelector",
-		name ? mem_printf("metadata.name=%s", name) : NULL,
-		NULL,
+		"labelSelector", v->selector, "fieldSelector", field, NULL,
 	};
-	CLEANUP(mem_drop) void *field = (void *)(uintptr_t)pairs[3];
 	struct get g = {.form = v->output, .pairs = pairs};
 	struct session s;
 	enum err_code code;

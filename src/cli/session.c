@@ -275,7 +275,6 @@ static int left_ms(const struct watch *w)
 /* One connection's life. ERR_OK: it is to be asked whether to go on. */
 static enum err_code stream(struct watch *w, struct err *e)
 {
-	CLEANUP(arena_done) struct arena a = {0};
 	const char *const more[] = {
 		"watch",     "true", "allowWatchBookmarks", "true", "resourceVersion",
 		w->revision, NULL,

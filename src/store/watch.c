@@ -103,7 +103,7 @@ static void tell_gone(struct store_watch *watch)
 
 static struct str text_or_null(const struct db_rows *row, enum column c)
 {
-	return db_is_null(row, 0, c) ? (struct str){0} : db_text(row, 0, c);
+	return db_is_null(row, 0, (int)c) ? (struct str){0} : db_text(row, 0, (int)c);
 }
 
 /* As Kubernetes does it, a change into a selection is an addition to it, and a change out of it is

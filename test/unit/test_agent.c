@@ -482,6 +482,7 @@ static void a_certificate_is_renewed_in_place(void **state)
 		.on_renewed = on_renewed,
 		.arg = &is_renewed,
 	};
+	int64_t end;
 	struct err e;
 
 	(void)state;
@@ -489,7 +490,8 @@ static void a_certificate_is_renewed_in_place(void **state)
 	assert_int_equal(link_init(&link_of_renew, &loop, &before, &link_ops, NULL, &e), ERR_OK);
 	renew_init(&r, &loop);
 	renew_begin(&r);
-	for (int64_t end = clock_mono_ms() + LIMIT_MS; !is_renewed;) {
+	end = clock_mono_ms() + LIMIT_MS;
+	while (!is_renewed) {
 		uv_run(&loop, UV_RUN_ONCE);
 		assert_true(clock_mono_ms() < end);
 	}
