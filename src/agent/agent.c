@@ -1,6 +1,5 @@
 #include "agent/agent.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,10 +7,13 @@
 #include "agent/identity.h"
 #include "agent/link.h"
 #include "agent/renew.h"
+#include "agent/thrift.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 enum {
+	THRIFT_FIRST_MS = 5 * 1000,
+	THRIFT_MS = 10 * 60 * 1000,
 	SETTLE_MS = 3000, /* how long the first report waits for servers that were found running */
 };
 
@@ -21,6 +23,7 @@ struct agent {
 	struct host *host;
 	struct link link;
 	struct renew renew;
+	uv_timer_t thrift;
 	int64_t born_ms;
 	bool is_settled;
 	int open; /* parts that are not closed yet */
@@ -61,6 +64,12 @@ static void on_renewed(void *arg, const struct identity *id)
 	host_renewed(a->host);
 }
 
+static void on_thrift(uv_timer_t *timer)
+{
+	(void)timer;
+	thrift_trim();
+}
+
 static enum err_code
 parts_open(struct agent *a, uv_loop_t *loop, const struct agent_conf *c, struct err *e)
 {
@@ -86,6 +95,9 @@ parts_open(struct agent *a, uv_loop_t *loop, const struct agent_conf *c, struct 
 		.arg = a,
 	};
 	renew_init(&a->renew, loop);
+	uv_timer_init(loop, &a->thrift);
+	if (conf.driver->has_folders) /* a bench of thousands in one process is no host */
+		uv_timer_start(&a->thrift, on_thrift, THRIFT_FIRST_MS, THRIFT_MS);
 	return ERR_OK;
 }
 
@@ -122,6 +134,11 @@ static void on_renew_closed(struct renew *r)
 	one_closed(container_of(r, struct agent, renew));
 }
 
+static void on_thrift_closed(uv_handle_t *handle)
+{
+	one_closed(container_of((uv_timer_t *)handle, struct agent, thrift));
+}
+
 static void on_host_stopped(void *arg)
 {
 	one_closed(arg);
@@ -131,7 +148,8 @@ void agent_stop(struct agent *a, bool with_members, void (*done)(void *arg), voi
 {
 	a->stopped = done;
 	a->stopped_arg = arg;
-	a->open = 3;
+	a->open = 4;
+	uv_close((uv_handle_t *)&a->thrift, on_thrift_closed);
 	renew_close(&a->renew, on_renew_closed);
 	link_close(&a->link, on_link_closed);
 	host_stop(a->host, with_members, on_host_stopped, a);
