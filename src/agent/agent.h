@@ -1,8 +1,8 @@
 /*
  * The agent: makes one host match what the control plane wants of it.
  *
- * Everything runs on the loop's thread; work that blocks (a base backup, removing a folder) on
- * libuv's pool. No globals: a process may hold thousands (a bench does). Restarting an agent never
+ * Everything runs on the loop's thread; work that blocks (a base backup, removing a folder) in a
+ * thread of its own. No globals: a process may hold thousands (a bench does). Restarting it never
  * touches a running postgres: it adopts it by pidfd.
  */
 #ifndef SLIPWAY_AGENT_AGENT_H

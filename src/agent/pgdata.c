@@ -122,11 +122,24 @@ enum err_code pgdata_begin(struct arena *a, const char *home, const char **ret_d
 /* What initdb says has the reason in a line of its own, before "removing contents of ...". */
 static void reason_of(struct str output, struct err *e)
 {
+	static const char hint[] = "Check free disk space";
 	struct str rest = output, line;
 
-	while (str_split(&rest, '\n', &line))
-		if (str_cut_prefix(&line, "initdb: error: ") || memmem(line.p, line.n, "FATAL:", 6))
-			err_set(e, ERR_IO, "initdb failed: " STR_FMT, STR_ARG(line));
+	/* a server that could write half of a block does not name the error */
+	if (memmem(output.p, output.n, hint, strlen(hint))) {
+		err_set(e, ERR_LIMIT, "initdb failed: %s", strerror(ENOSPC));
+		return;
+	}
+	while (str_split(&rest, '\n', &line)) {
+		const char *fatal = line.n ? memmem(line.p, line.n, "FATAL:", 6) : NULL;
+
+		if (fatal) {
+			line.n -= (size_t)(fatal + 6 - line.p);
+			line.p = fatal + 6;
+		}
+		if (fatal || str_cut_prefix(&line, "initdb: error: "))
+			err_set(e, ERR_IO, "initdb failed: " STR_FMT, STR_ARG(str_trim(line)));
+	}
 }
 
 enum err_code pgdata_init(const char *bin, const char *dir, struct err *e)

@@ -24,6 +24,7 @@ enum {
 	CALM_MS = 1000,
 	BACKOFF_MS = 250,
 	BACKOFF_MAX_MS = 30 * 1000,
+	BAD_DATA_MS = 2000, /* between looks at a folder that somebody must set right */
 	SHORT_LIFE_MS = 10 * 1000, /* a server that dies sooner is not started at once again */
 	ROTATE_MS = 60 * 1000,
 };
@@ -71,12 +72,23 @@ static void tell(struct driver_server *s)
 		uv_timer_start(&s->soon, on_soon, 0, 0);
 }
 
+static void on_retry(uv_timer_t *timer);
+
+static void data_look(struct driver_server *s)
+{
+	s->seen.data = pgdata_look(s->home, s->want->major, s->seen.data_why);
+	if (s->seen.data == SEEN_BAD)
+		uv_timer_start(&s->retry, on_retry, BAD_DATA_MS, 0);
+}
+
 /* The loop's clock may be ahead of the one that retry_ms is on. */
 static void on_retry(uv_timer_t *timer)
 {
 	struct driver_server *s = container_of(timer, struct driver_server, retry);
 	int64_t left_ms = s->seen.retry_ms - clock_mono_ms();
 
+	if (s->seen.data == SEEN_BAD && s->seen.busy == STEP_NONE)
+		data_look(s);
 	if (left_ms > 0)
 		uv_timer_start(timer, on_retry, (uint64_t)left_ms, 0);
 	else
@@ -133,7 +145,7 @@ static void process_ended(struct driver_server *s)
 		settled(s);
 	probe_stop(&s->probe);
 	process_other(s);
-	s->seen.data = pgdata_look(s->home, s->want->major, s->seen.data_why);
+	data_look(s);
 }
 
 static void on_process(struct process *p, enum unit_act act)
@@ -215,8 +227,7 @@ static void on_work_done(struct job *j, enum err_code code, const struct err *e)
 	enum step step = s->seen.busy;
 
 	s->seen.busy = STEP_NONE;
-	s->seen.data = k->data;
-	memcpy(s->seen.data_why, k->data_why, SEEN_WHY);
+	data_look(s);
 	/* a server that ended meanwhile took what was known of it with it */
 	if (strcmp(k->state.server, s->state.server) == 0)
 		s->state = k->state;
@@ -353,7 +364,7 @@ static void server_want(struct driver_server *s, struct want *w)
 	if (is_other)
 		failure_forget(s);
 	if (is_other && s->process.state == UNIT_DOWN && s->seen.busy == STEP_NONE)
-		s->seen.data = pgdata_look(s->home, w->major, s->seen.data_why);
+		data_look(s);
 }
 
 static void server_watch(struct driver_server *s, bool is_urgent)
@@ -380,7 +391,7 @@ static void home_read(struct driver_server *s)
 		snprintf(s->seen.saved, SEEN_HASH, "%s", saved->hash);
 	want_drop(&saved);
 	s->seen.has_folder = file_exists(s->home);
-	s->seen.data = pgdata_look(s->home, s->want->major, s->seen.data_why);
+	data_look(s);
 	if (s->state.port)
 		port_keep(&s->host->ports, s->state.port);
 }

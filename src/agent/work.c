@@ -13,7 +13,7 @@
 #include "base/file.h"
 
 enum {
-	UPSTREAM_MS = 15 * 1000, /* how long a copy waits for a primary that is still being made */
+	UPSTREAM_MS = 5000, /* how long a copy waits for a primary that is still being made */
 	UPSTREAM_NAP_MS = 20,
 	CONNECT_MS = 5000,
 };
@@ -311,6 +311,5 @@ enum err_code work_run(struct job *j, struct err *e)
 		code = steps[k->step](k, e);
 	if (!code && fault_hit("work.done"))
 		code = err_os(e, "work.done");
-	k->data = pgdata_look(k->home, k->want->major, k->data_why);
 	return code;
 }

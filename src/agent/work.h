@@ -27,8 +27,6 @@ struct work {
 
 	/* what comes out of it */
 	bool is_noted; /* state.json holds state */
-	enum seen_data data;
-	char data_why[SEEN_WHY];
 
 	/* while it runs: bytes of a copy */
 	atomic_ullong done_bytes, total_bytes;
