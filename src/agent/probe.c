@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/lsn.h"
 
 enum {
 	RETRY_MS = 20,
@@ -52,15 +53,6 @@ void probe_init(struct probe *p, uv_loop_t *loop, void (*on_answer)(struct probe
 {
 	*p = (struct probe){.loop = loop, .on_answer = on_answer, .period_ms = 1000};
 	uv_timer_init(loop, &p->timer);
-}
-
-uint64_t probe_lsn(const char *text)
-{
-	unsigned high = 0, low = 0;
-
-	if (sscanf(text, "%X/%X", &high, &low) != 2)
-		return 0;
-	return (uint64_t)high << 32 | low;
 }
 
 static void on_socket_closed(uv_handle_t *handle)
@@ -180,6 +172,15 @@ static const char *text_at(const PGresult *r, int row, int col)
 	return PQgetvalue(r, row, col);
 }
 
+/* 0 for null. */
+static uint64_t lsn_at(const PGresult *r, int row, int col)
+{
+	uint64_t lsn = 0;
+
+	lsn_parse(str_of(PQgetvalue(r, row, col)), &lsn, NULL);
+	return lsn;
+}
+
 static int64_t int_at(const PGresult *r, int row, int col)
 {
 	return strtoll(PQgetvalue(r, row, col), NULL, 10);
@@ -194,7 +195,7 @@ static void server_read(struct probe *p, const PGresult *r)
 	if (PQntuples(r) != 1 || PQnfields(r) != 9)
 		return;
 	s->is_standby = text_at(r, 0, 0)[0] == 't';
-	s->lsn = probe_lsn(text_at(r, 0, 1));
+	s->lsn = lsn_at(r, 0, 1);
 	s->lag_bytes = (uint64_t)MAX(int_at(r, 0, 2), (int64_t)0);
 	s->timeline = int_at(r, 0, 3);
 	s->is_receiving = text_at(r, 0, 4)[0] == 't';
@@ -215,7 +216,7 @@ static void replicas_read(struct probe *p, const PGresult *r)
 		snprintf(at->slot, sizeof(at->slot), "%s", text_at(r, i, 0));
 		snprintf(at->state, sizeof(at->state), "%s", text_at(r, i, 1));
 		at->is_sync = text_at(r, i, 2)[0] == 't';
-		at->flush_lsn = probe_lsn(text_at(r, i, 3));
+		at->flush_lsn = lsn_at(r, i, 3);
 	}
 }
 

@@ -46,7 +46,4 @@ void probe_now(struct probe *p);
 
 void probe_close(struct probe *p, void (*closed)(struct probe *p));
 
-/* "0/3000148" */
-uint64_t probe_lsn(const char *text);
-
 #endif

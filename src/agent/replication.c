@@ -1,9 +1,9 @@
 #include "agent/replication.h"
 
 #include "agent/member.h"
-#include "agent/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/lsn.h"
 #include "kinds/member.h"
 
 enum {
@@ -218,9 +218,7 @@ enum err_code replication_prove(
 	}
 	if (!code)
 		code = ask(&a, d, "SELECT pg_current_wal_lsn()::text", &lsn, e);
-	if (!code)
-		*ret_lsn = probe_lsn(lsn);
-	return code;
+	return code ? code : lsn_parse(str_of(lsn), ret_lsn, e);
 }
 
 enum err_code replication_promote(struct db *d, struct err *e)

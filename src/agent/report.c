@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "codec/lsn.h"
 #include "kinds/member.h"
 
 static json_t *names_array(const char *with_commas)
@@ -94,13 +95,10 @@ static json_t *status_make(
 static json_t *live_make(const struct seen *s)
 {
 	json_t *live = json_object();
-	char lsn[32];
+	char lsn[LSN_TEXT];
 
 	if (s->is_probed) {
-		snprintf(
-			lsn, sizeof(lsn), "%X/%X", (unsigned)(s->server.lsn >> 32),
-			(unsigned)s->server.lsn);
-		jv_set_str(live, "lsn", lsn);
+		jv_set_str(live, "lsn", lsn_text(s->server.lsn, lsn));
 		jv_set(live, "lagBytes", json_integer((json_int_t)s->server.lag_bytes));
 	}
 	if (s->busy == STEP_COPY && s->total_bytes) {
