@@ -204,13 +204,28 @@ struct fleet *wants_fleet(struct wants *w)
 	return w->fleet;
 }
 
+/* A host that has just joined may not have come round to the fleet yet. */
+static json_t *check_host(struct call *c)
+{
+	const struct kind *k = kind_by_name("Host");
+	CLEANUP(jv_drop) json_t *host = NULL;
+	struct err e = {0};
+	enum err_code code = ERR_OK;
+
+	if (!fleet_has_host(c->api->wants->fleet, c->user.name))
+		code = store_get(
+			c->api->store, (struct store_key){k->name, "", c->user.name}, &host, &e);
+	return code ? status_of_err(k, c->user.name, code, &e) : NULL;
+}
+
 json_t *wants_handle(struct call *c)
 {
 	struct wants *w = c->api->wants;
+	json_t *status = check_host(c);
 	struct line *l, *before;
 
-	if (!fleet_has_host(w->fleet, c->user.name))
-		return status_not_found(kind_by_name("Host"), c->user.name);
+	if (status)
+		return status;
 	l = mem_alloc(sizeof(*l));
 	l->wants = w;
 	l->host = mem_strdup(c->user.name);

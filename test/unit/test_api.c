@@ -9,6 +9,7 @@
 #include "api/accept.h"
 #include "api/discovery.h"
 #include "api/hash.h"
+#include "api/kubepb.h"
 #include "api/meta.h"
 #include "api/openapi.h"
 #include "api/openapi_pb.h"
@@ -493,6 +494,32 @@ static void the_protocol_buffer_of_openapi_begins_as_it_must(void **state)
 	json_decref(d);
 }
 
+/* A Secret as kubectl sends it: empty fields are left out, bytes become base64. */
+static void protocol_buffers_of_kubectl_are_read(void **state)
+{
+	static const char secret[] =
+		"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Secret\x12\x20\x0a\x0d\x0a\x01"
+		"a\x42\x00\x5a\x06\x0a\x01k\x12\x01v\x12\x07\x0a\x01p\x12\x02\x00\xff\x1a\x06Opaque"
+		"\x22\x00";
+	struct str all = {secret, sizeof(secret) - 3}; /* its last field is cut off */
+	struct err e = {0};
+	json_t *o = NULL;
+
+	(void)state;
+	assert_int_equal(kubepb_read(all, &o, &e), ERR_OK);
+	assert_string_equal(
+		jv_text_sorted(&arena, o).p,
+		"{\"apiVersion\":\"v1\",\"data\":{\"p\":\"AP8=\"},\"kind\":\"Secret\","
+		"\"metadata\":{\"labels\":{\"k\":\"v\"},\"name\":\"a\"},\"type\":\"Opaque\"}");
+	json_decref(o);
+	for (size_t n = 0; n < all.n; n++) { /* cut anywhere: refused, or less of it */
+		o = NULL;
+		if (!kubepb_read((struct str){secret, n}, &o, &e))
+			json_decref(o);
+	}
+	assert_int_equal(kubepb_read(STR("{}"), &o, &e), ERR_INVALID);
+}
+
 static void equal_values_hash_alike_and_others_do_not(void **state)
 {
 	json_t *a = parse("{\"a\":1,\"b\":[1,2,{\"c\":null}]}");
@@ -527,6 +554,7 @@ int main(void)
 		cmocka_unit_test(both_forms_of_discovery_name_every_kind),
 		cmocka_unit_test(openapi_explains_every_field_that_kubectl_is_asked_for),
 		cmocka_unit_test(the_protocol_buffer_of_openapi_begins_as_it_must),
+		cmocka_unit_test(protocol_buffers_of_kubectl_are_read),
 		cmocka_unit_test(equal_values_hash_alike_and_others_do_not),
 	};
 
