@@ -210,13 +210,8 @@ static enum err_code start(struct serve *s, struct err *e)
 	code = api_new(&api, &s->api, e);
 	if (!code)
 		code = http_start(s, e);
-#ifdef SLIPWAY_CONTROL
 	if (!code)
 		code = control_start(&control, &s->control, e);
-#else
-	(void)control;
-	log_warn("no controllers", "why=\"this build has none\"");
-#endif
 	if (!code)
 		code = announce(s, e);
 	return code;
@@ -242,10 +237,8 @@ static void stop(struct serve *s)
 {
 	if (s->folder.path)
 		file_remove(folder_file(&s->arena, &s->folder, SERVE_READY), NULL);
-#ifdef SLIPWAY_CONTROL
 	if (s->control)
 		control_stop(s->control);
-#endif
 	if (s->http)
 		http_server_stop(s->http);
 	if (s->api)

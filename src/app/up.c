@@ -363,11 +363,7 @@ static enum err_code host_ready(struct up *u, const char *name, struct err *e)
 		    STR(""), &host, e);
 	if (code)
 		return code;
-#ifdef SLIPWAY_CONTROL
 	status = cond_status(host, "Ready");
-#else
-	status = jv_str(host, "status.lastHeard") ? "True" : NULL;
-#endif
 	if (!status || strcmp(status, "True") != 0)
 		return err_set(e, ERR_UNAVAILABLE, "host %s is not ready", name);
 	return ERR_OK;

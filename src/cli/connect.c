@@ -68,7 +68,7 @@ psql_exec(struct session *s, const char *service, char **args, size_t n, struct 
 static int run(const struct opt_verb *verb, const void *values, char **args, size_t n)
 {
 	struct credentials c;
-	const char *service;
+	const char *service = NULL;
 	enum err_code code;
 	struct session s;
 	struct err e;
