@@ -54,7 +54,9 @@ static const char *trouble_text(struct cluster *c, const struct cluster_member *
 				: doing_text(c, m));
 	if (!m->is_running)
 		return arena_printf(
-			c->arena, "The %s in %s is not up: %s", role_of(m), m->zone, doing_text(c, m));
+			c->arena, "The %s in %s is %s%s", role_of(m), m->zone,
+			*jv_str_or(m->status, "message", "") ? "not up: it " : "",
+			doing_text(c, m));
 	return arena_printf(
 		c->arena, "The %s in %s does not follow the primary yet", role_of(m), m->zone);
 }
