@@ -278,7 +278,7 @@ json_t *openapi_v2(struct call *c)
 		return status_method_not_allowed();
 	if (accept && strstr(accept, "com.github.proto-openapi.spec.v2"))
 		reply_text(
-			c, 200, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+			c, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
 			buf_view(&o->swagger_pb));
 	else
 		reply_text(c, 200, "application/json", buf_view(&o->swagger));

@@ -1,7 +1,5 @@
 #include "cli/table.h"
 
-enum { GAP = 3 };
-
 void table_cell(struct buf *out, const json_t *v)
 {
 	if (!v || json_is_null(v))
@@ -12,46 +10,28 @@ void table_cell(struct buf *out, const json_t *v)
 		jv_print(out, v, false);
 }
 
-/* One line, whatever it holds: nothing that a terminal would obey. */
-static const char *clean(struct arena *a, const struct buf *cell)
-{
-	char *text = arena_strndup(a, cell->p ? cell->p : "", cell->n);
-
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	return text;
-}
-
-/* Columns on a terminal, not bytes: UTF-8's continuation bytes take none. */
-static size_t width(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 static const char *const *row_cells(
 	struct arena *a, const json_t *columns, const json_t *row, bool is_wide, bool has_namespace)
 {
-	const char **cells = arena_array(a, const char *, TABLE_COLUMNS_MAX + 1);
+	const char **cells = arena_array(a, const char *, COLUMNS_MAX + 1);
 	const json_t *column, *values = json_object_get(row, "cells");
 	size_t n = 0, i;
 
 	if (has_namespace)
-		cells[n++] = row ? jv_str_or(row, "object.metadata.namespace", "") : "NAMESPACE";
+		cells[n++] = columns_clean(
+			a,
+			str_of(row ? jv_str_or(row, "object.metadata.namespace", "")
+				   : "NAMESPACE"));
 	json_array_foreach (columns, i, column) {
 		CLEANUP(buf_done) struct buf cell = {0};
 
-		if (n == TABLE_COLUMNS_MAX || (!is_wide && jv_int(column, "priority", 0) > 0))
+		if (n == COLUMNS_MAX || (!is_wide && jv_int(column, "priority", 0) > 0))
 			continue;
 		if (row)
 			table_cell(&cell, json_array_get(values, i));
 		else
 			buf_puts(&cell, jv_str_or(column, "name", ""));
-		cells[n++] = clean(a, &cell);
+		cells[n++] = columns_clean(a, buf_view(&cell));
 	}
 	return cells;
 }
@@ -64,27 +44,6 @@ static const char *upper(struct arena *a, const char *s)
 		if (*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - 'a' + 'A');
 	return ret;
-}
-
-static void widths_grow(size_t widths[TABLE_COLUMNS_MAX], const char *const *cells)
-{
-	for (size_t i = 0; i < TABLE_COLUMNS_MAX && cells[i]; i++)
-		widths[i] = MAX(widths[i], width(cells[i]));
-}
-
-static void
-row_print(struct buf *out, const size_t widths[TABLE_COLUMNS_MAX], const char *const *cells)
-{
-	for (size_t i = 0; i < TABLE_COLUMNS_MAX && cells[i]; i++) {
-		size_t used = width(cells[i]);
-
-		buf_puts(out, cells[i]);
-		if (i + 1 == TABLE_COLUMNS_MAX || !cells[i + 1])
-			break;
-		for (size_t pad = used; pad < widths[i] + GAP; pad++)
-			buf_putc(out, ' ');
-	}
-	buf_putc(out, '\n');
 }
 
 void table_print(
@@ -101,21 +60,21 @@ void table_print(
 	for (i = 0; head[i]; i++)
 		head[i] = upper(&a, head[i]);
 	if (!t->has_header)
-		widths_grow(t->widths, head);
+		columns_fit(&t->columns, head);
 	json_array_foreach (rows, i, row) {
 		all[i] = row_cells(&a, columns, row, is_wide, has_namespace);
-		widths_grow(t->widths, all[i]);
+		columns_fit(&t->columns, all[i]);
 	}
 	if (!t->has_header && json_array_size(columns))
-		row_print(out, t->widths, head);
+		columns_print(out, &t->columns, head);
 	t->has_header = t->has_header || json_array_size(columns);
 	for (i = 0; i < json_array_size(rows); i++)
-		row_print(out, t->widths, all[i]);
+		columns_print(out, &t->columns, all[i]);
 }
 
 void rows_add(struct rows *r, const char *const *cells)
 {
-	const char **copy = arena_array(r->arena, const char *, TABLE_COLUMNS_MAX + 1);
+	const char **copy = arena_array(r->arena, const char *, COLUMNS_MAX + 1);
 
 	if (r->n == r->cap) {
 		const char *const **more =
@@ -126,22 +85,20 @@ void rows_add(struct rows *r, const char *const *cells)
 		r->v = more;
 		r->cap = r->cap * 2 + 8;
 	}
-	for (size_t i = 0; i < TABLE_COLUMNS_MAX && cells[i]; i++) {
-		const struct buf cell = {(char *)(uintptr_t)cells[i], strlen(cells[i]), 0};
-
-		copy[i] = clean(r->arena, &cell);
+	for (size_t i = 0; i < COLUMNS_MAX && cells[i]; i++) {
+		copy[i] = columns_clean(r->arena, str_of(cells[i]));
 	}
 	r->v[r->n++] = copy;
 }
 
 void rows_print(struct buf *out, const struct rows *r, const char *indent)
 {
-	size_t widths[TABLE_COLUMNS_MAX] = {0};
+	struct columns c = {0};
 
 	for (size_t i = 0; i < r->n; i++)
-		widths_grow(widths, r->v[i]);
+		columns_fit(&c, r->v[i]);
 	for (size_t i = 0; i < r->n; i++) {
 		buf_puts(out, indent);
-		row_print(out, widths, r->v[i]);
+		columns_print(out, &c, r->v[i]);
 	}
 }

@@ -4,18 +4,17 @@
 #ifndef SLIPWAY_CLI_TABLE_H
 #define SLIPWAY_CLI_TABLE_H
 
+#include "codec/columns.h"
 #include "codec/jv.h"
-
-enum { TABLE_COLUMNS_MAX = 32 };
 
 /* The widths so far: a table that grows (a watch) keeps its columns in place. Starts zeroed. */
 struct table {
-	size_t widths[TABLE_COLUMNS_MAX];
+	struct columns columns;
 	bool has_header; /* it has been printed */
 };
 
 /* is_wide: columns of any priority, not only 0. With a namespace column before the others when
- * has_namespace. Control bytes in cells become '?'. */
+ * has_namespace. */
 void table_print(
 	struct buf *out, struct table *t, const json_t *doc, bool is_wide, bool has_namespace);
 

@@ -33,14 +33,18 @@ static void set_become(json_t **set, json_t *made)
 
 /* Reading and writing managedFields. */
 
-static bool manager_read(struct managers *m, const json_t *doc)
+/* is_ours: this code wrote it. The set is then taken as it is, shared. */
+static bool manager_read(struct managers *m, const json_t *doc, bool is_ours)
 {
+	json_t *set = json_object_get(doc, "fieldsV1");
 	struct manager *to = &m->v[m->n];
 	const char *operation = jv_str_or(doc, "operation", "");
 
 	if (strcmp(operation, apply) != 0 && strcmp(operation, update) != 0)
 		return false;
-	if (fields_set_read(json_object_get(doc, "fieldsV1"), &to->set, NULL))
+	if (is_ours)
+		to->set = json_object_size(set) ? json_incref(set) : NULL;
+	else if (fields_set_read(set, &to->set, NULL))
 		return false;
 	to->name = arena_strdup(&m->arena, jv_str_or(doc, "manager", ""));
 	to->operation = strcmp(operation, apply) ? update : apply;
@@ -53,7 +57,7 @@ static bool manager_read(struct managers *m, const json_t *doc)
 
 /* Leaves room for those that a write adds: the writer, what was before the first apply, and as many
  * ancient ones as there are managers. False: some entry is none. */
-static bool managers_read(struct managers *m, const json_t *list)
+static bool managers_read(struct managers *m, const json_t *list, bool is_ours)
 {
 	const json_t *doc;
 	size_t i;
@@ -61,7 +65,7 @@ static bool managers_read(struct managers *m, const json_t *list)
 	*m = (struct managers){0};
 	m->v = arena_array(&m->arena, struct manager, 2 * json_array_size(list) + 3);
 	json_array_foreach (list, i, doc) {
-		if (!manager_read(m, doc)) {
+		if (!manager_read(m, doc, is_ours)) {
 			managers_done(m);
 			*m = (struct managers){0};
 			return false;
@@ -122,7 +126,7 @@ static json_t *manager_write(const struct manager *m)
 	if (*m->time)
 		json_object_set_new(doc, "time", json_string(m->time));
 	json_object_set_new(doc, "fieldsType", json_string("FieldsV1"));
-	json_object_set(doc, "fieldsV1", m->set);
+	json_object_set_new(doc, "fieldsV1", json_deep_copy(m->set));
 	if (*m->subresource)
 		json_object_set_new(doc, "subresource", json_string(m->subresource));
 	return doc;
@@ -221,13 +225,16 @@ static void managers_start(
 	struct managers *m, const json_t *live, const json_t *object, const char *subresource)
 {
 	const json_t *given = *subresource ? NULL : jv_at(object, "metadata.managedFields");
+	const json_t *ours = jv_at(live, "metadata.managedFields");
 
 	if (is_reset(given))
-		given = json_null();
-	else if (json_array_size(given) && managers_read(m, given))
+		ours = NULL;
+	else if (
+		json_array_size(given) && !json_equal(given, ours) &&
+		managers_read(m, given, false))
 		return;
-	if (json_is_null(given) || !managers_read(m, jv_at(live, "metadata.managedFields")))
-		managers_read(m, NULL);
+	if (!managers_read(m, ours, true))
+		managers_read(m, NULL, true);
 }
 
 void fields_update(
@@ -408,14 +415,23 @@ take(struct applying *p, const struct schema *s, const json_t *live, const json_
 	return ERR_OK;
 }
 
+static json_t *without_owners(const json_t *object)
+{
+	json_t *v = json_copy((json_t *)object);
+	json_t *metadata = json_copy(json_object_get(object, "metadata"));
+
+	json_object_del(metadata, "managedFields");
+	if (metadata)
+		json_object_set_new(v, "metadata", metadata);
+	return v;
+}
+
 /* Whether the objects differ in more than who owns them. */
 static bool is_changed(const json_t *live, const json_t *merged)
 {
-	CLEANUP(jv_drop) json_t *a = json_deep_copy(live);
-	CLEANUP(jv_drop) json_t *b = json_deep_copy(merged);
+	CLEANUP(jv_drop) json_t *a = without_owners(live);
+	CLEANUP(jv_drop) json_t *b = without_owners(merged);
 
-	jv_remove(a, "metadata.managedFields");
-	jv_remove(b, "metadata.managedFields");
 	return !json_equal(a, b);
 }
 
@@ -453,8 +469,8 @@ enum err_code fields_apply(
 
 	if (!json_is_object(applied))
 		return err_set(e, ERR_INVALID, "what is applied is an object");
-	if (!managers_read(&p.managers, jv_at(live, "metadata.managedFields")))
-		managers_read(&p.managers, NULL);
+	if (!managers_read(&p.managers, jv_at(live, "metadata.managedFields"), true))
+		managers_read(&p.managers, NULL, true);
 	config = config_make(applied, subresource);
 	before_first_apply(&p.managers, s, live, api_version, now);
 	p.own = manager_find(&p.managers, manager, apply, api_version, subresource);

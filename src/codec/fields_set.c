@@ -35,8 +35,8 @@ static bool decide(enum operation op, bool a, bool b)
 static json_t *only(enum operation op, const json_t *a, const json_t *b)
 {
 	if (a)
-		return op == COMMON ? NULL : json_deep_copy(a);
-	return op == UNION ? json_deep_copy(b) : NULL;
+		return op == COMMON ? NULL : json_incref((json_t *)a);
+	return op == UNION ? json_incref((json_t *)b) : NULL;
 }
 
 static json_t *combine(enum operation op, const json_t *a, const json_t *b)
@@ -57,7 +57,7 @@ static json_t *combine(enum operation op, const json_t *a, const json_t *b)
 	}
 	json_object_foreach ((json_t *)b, element, node)
 		if (op == UNION && !json_object_get(a, element))
-			json_object_set_new(children, element, json_deep_copy(node));
+			json_object_set(children, element, node);
 	json_object_del(children, ".");
 	return fields_set_node(children, decide(op, fields_set_has(a), fields_set_has(b)));
 }

@@ -5,7 +5,8 @@
  *
  * holds .spec.roles[name="app"] and .spec.roles[name="app"].login. A node is in the set when it is
  * empty or has "."; the root never is. The empty set is NULL, and so no function returns {}.
- * Results are the caller's to drop.
+ * Results are the caller's to drop. They share subtrees with what they were made of, so a set is
+ * not changed once it is made (fields_set_strip is for one that nobody else reads any more).
  */
 #ifndef SLIPWAY_CODEC_FIELDS_SET_H
 #define SLIPWAY_CODEC_FIELDS_SET_H

@@ -15,9 +15,11 @@ struct element {
 struct elements {
 	struct element *v;
 	size_t n;
-	struct map by_text;
-	struct arena arena;
+	struct map by_text; /* of many */
+	struct arena *arena;
 };
+
+enum { INDEXED_MIN = 9 }; /* fewer are looked for one by one */
 
 static enum shape shape_of(const struct schema_node *n, const json_t *v, int depth)
 {
@@ -28,11 +30,33 @@ static enum shape shape_of(const struct schema_node *n, const json_t *v, int dep
 	return json_is_array(v) && n && n->list != LIST_ATOMIC ? SHAPE_LIST : SHAPE_LEAF;
 }
 
+static const struct element *elements_find(const struct elements *e, const char *text)
+{
+	if (e->by_text.n)
+		return map_get(&e->by_text, str_of(text));
+	for (size_t i = 0; i < e->n; i++)
+		if (!strcmp(e->v[i].text, text))
+			return &e->v[i];
+	return NULL;
+}
+
 static void elements_add(struct elements *e, struct element item)
 {
-	e->v[e->n] = item;
-	map_put(&e->by_text, str_of(item.text), &e->v[e->n]);
-	e->n++;
+	e->v[e->n++] = item;
+	if (e->n < INDEXED_MIN)
+		return;
+	for (size_t i = e->by_text.n; i < e->n; i++)
+		map_put(&e->by_text, str_of(e->v[i].text), &e->v[i]);
+}
+
+static const char *element_text(struct arena *a, char kind, struct str s)
+{
+	char *text = arena_alloc(a, s.n + 3);
+
+	text[0] = kind;
+	text[1] = ':';
+	memcpy(text + 2, s.p, s.n);
+	return text;
 }
 
 static void fields_list(struct elements *e, const struct schema_node *n, const json_t *object)
@@ -46,7 +70,7 @@ static void fields_list(struct elements *e, const struct schema_node *n, const j
 		elements_add(
 			e,
 			(struct element){
-				.text = arena_printf(&e->arena, "f:%s", name),
+				.text = element_text(e->arena, 'f', str_of(name)),
 				.node = field ? field
 					: n   ? n->extra
 					      : NULL,
@@ -64,7 +88,7 @@ static const char *item_text(struct elements *e, const struct schema_node *n, co
 	size_t i;
 
 	if (n->list == LIST_SET)
-		return arena_printf(&e->arena, "v:%s", jv_text_sorted(&e->arena, item).p);
+		return element_text(e->arena, 'v', jv_text_sorted(e->arena, item));
 	json_array_foreach (n->keys, i, name) {
 		const char *key = json_string_value(name);
 		const struct schema_node *field = map_get(&n->items->properties, str_of(key));
@@ -76,7 +100,7 @@ static const char *item_text(struct elements *e, const struct schema_node *n, co
 			return NULL;
 		json_object_set(keys, key, value);
 	}
-	return arena_printf(&e->arena, "k:%s", jv_text_sorted(&e->arena, keys).p);
+	return element_text(e->arena, 'k', jv_text_sorted(e->arena, keys));
 }
 
 /* An item without its keys, or a second one of the same, is known by its place: no item is lost,
@@ -89,8 +113,8 @@ static void items_list(struct elements *e, const struct schema_node *n, const js
 	json_array_foreach (list, i, item) {
 		const char *text = item_text(e, n, item);
 
-		if (!text || map_get(&e->by_text, str_of(text)))
-			text = arena_printf(&e->arena, "i:%zu", i);
+		if (!text || elements_find(e, text))
+			text = arena_printf(e->arena, "i:%zu", i);
 		elements_add(
 			e,
 			(struct element){
@@ -98,10 +122,11 @@ static void items_list(struct elements *e, const struct schema_node *n, const js
 	}
 }
 
-static void elements_init(struct elements *e, const struct schema_node *n, const json_t *v)
+static void
+elements_init(struct elements *e, struct arena *a, const struct schema_node *n, const json_t *v)
 {
-	*e = (struct elements){0};
-	e->v = arena_array(&e->arena, struct element, json_object_size(v) + json_array_size(v));
+	*e = (struct elements){.arena = a};
+	e->v = arena_array(a, struct element, json_object_size(v) + json_array_size(v));
 	if (json_is_object(v))
 		fields_list(e, n, v);
 	else if (json_is_array(v))
@@ -111,17 +136,12 @@ static void elements_init(struct elements *e, const struct schema_node *n, const
 static void elements_done(struct elements *e)
 {
 	map_done(&e->by_text);
-	arena_done(&e->arena);
-}
-
-static const struct element *elements_find(const struct elements *e, const char *text)
-{
-	return map_get(&e->by_text, str_of(text));
 }
 
 /* Which fields a value has. */
 
-static json_t *set_of(const struct schema_node *n, const json_t *v, bool is_entry, int depth)
+static json_t *
+set_of(struct arena *a, const struct schema_node *n, const json_t *v, bool is_entry, int depth)
 {
 	json_t *children;
 	struct elements e;
@@ -131,9 +151,9 @@ static json_t *set_of(const struct schema_node *n, const json_t *v, bool is_entr
 	if (json_is_object(v) && !json_object_size(v))
 		return fields_set_node(NULL, true);
 	children = json_object();
-	elements_init(&e, n, v);
+	elements_init(&e, a, n, v);
 	for (size_t i = 0; i < e.n; i++) {
-		json_t *child = set_of(e.v[i].node, e.v[i].value, e.v[i].is_entry, depth + 1);
+		json_t *child = set_of(a, e.v[i].node, e.v[i].value, e.v[i].is_entry, depth + 1);
 
 		if (child)
 			json_object_set_new(children, e.v[i].text, child);
@@ -144,7 +164,9 @@ static json_t *set_of(const struct schema_node *n, const json_t *v, bool is_entr
 
 json_t *fields_of(const struct schema_node *n, const json_t *value)
 {
-	return json_object_size(value) ? set_of(n, value, false, 0) : NULL;
+	CLEANUP(arena_done) struct arena a = {0};
+
+	return json_object_size(value) ? set_of(&a, n, value, false, 0) : NULL;
 }
 
 /* Comparing. */
@@ -157,15 +179,14 @@ void fields_diff_done(struct fields_diff *d)
 	*d = (struct fields_diff){0};
 }
 
+/* Of two that differ. */
 static struct fields_diff diff_leaf(const json_t *from, const json_t *to)
 {
 	if (!from)
 		return (struct fields_diff){.added = json_object()};
 	if (!to)
 		return (struct fields_diff){.removed = json_object()};
-	if (!json_equal(from, to))
-		return (struct fields_diff){.modified = json_object()};
-	return (struct fields_diff){0};
+	return (struct fields_diff){.modified = json_object()};
 }
 
 static bool is_empty(const json_t *v)
@@ -198,14 +219,16 @@ static void child_put(json_t **children, const char *text, json_t *child)
 }
 
 static struct fields_diff
-compare(const struct schema_node *n, const json_t *from, const json_t *to, int depth);
+compare(struct arena *a, const struct schema_node *n, const json_t *from, const json_t *to,
+	int depth);
 
 static void compare_child(
-	struct fields_diff *d, const struct element *from, const struct element *to, int depth)
+	struct arena *a, struct fields_diff *d, const struct element *from,
+	const struct element *to, int depth)
 {
 	const struct element *any = from ? from : to;
 	struct fields_diff child =
-		compare(any->node, from ? from->value : NULL, to ? to->value : NULL, depth);
+		compare(a, any->node, from ? from->value : NULL, to ? to->value : NULL, depth);
 
 	child_put(&d->added, any->text, child.added);
 	child_put(&d->modified, any->text, child.modified);
@@ -213,20 +236,23 @@ static void compare_child(
 }
 
 static struct fields_diff
-compare(const struct schema_node *n, const json_t *from, const json_t *to, int depth)
+compare(struct arena *a, const struct schema_node *n, const json_t *from, const json_t *to,
+	int depth)
 {
 	struct fields_diff d = {0};
 	struct elements old, new;
 
+	if (from && to && json_equal(from, to))
+		return d; /* the most frequent case, quicker than a walk */
 	if (!is_walked(n, from, to, depth))
 		return diff_leaf(from, to);
-	elements_init(&old, n, from);
-	elements_init(&new, n, to);
+	elements_init(&old, a, n, from);
+	elements_init(&new, a, n, to);
 	for (size_t i = 0; i < old.n; i++)
-		compare_child(&d, &old.v[i], elements_find(&new, old.v[i].text), depth + 1);
+		compare_child(a, &d, &old.v[i], elements_find(&new, old.v[i].text), depth + 1);
 	for (size_t i = 0; i < new.n; i++)
 		if (!elements_find(&old, new.v[i].text))
-			compare_child(&d, NULL, &new.v[i], depth + 1);
+			compare_child(a, &d, NULL, &new.v[i], depth + 1);
 	elements_done(&old);
 	elements_done(&new);
 	d.added = fields_set_node(d.added, !from);
@@ -237,15 +263,20 @@ compare(const struct schema_node *n, const json_t *from, const json_t *to, int d
 void fields_compare(
 	const struct schema_node *n, const json_t *from, const json_t *to, struct fields_diff *ret)
 {
-	*ret = is_empty(from) && is_empty(to) ? (struct fields_diff){0} : compare(n, from, to, 0);
+	CLEANUP(arena_done) struct arena a = {0};
+
+	*ret = is_empty(from) && is_empty(to) ? (struct fields_diff){0}
+					      : compare(&a, n, from, to, 0);
 }
 
 /* Merging. */
 
 static json_t *
-merge(const struct schema_node *n, const json_t *under, const json_t *over, int depth);
+merge(struct arena *a, const struct schema_node *n, const json_t *under, const json_t *over,
+      int depth);
 
-static json_t *merge_objects(const struct elements *under, const struct elements *over, int depth)
+static json_t *
+merge_objects(struct arena *a, const struct elements *under, const struct elements *over, int depth)
 {
 	json_t *out = json_object();
 
@@ -253,7 +284,7 @@ static json_t *merge_objects(const struct elements *under, const struct elements
 		const struct element *u = &under->v[i], *o = elements_find(over, u->text);
 
 		json_object_set_new(
-			out, u->text + 2, merge(u->node, u->value, o ? o->value : NULL, depth));
+			out, u->text + 2, merge(a, u->node, u->value, o ? o->value : NULL, depth));
 	}
 	for (size_t i = 0; i < over->n; i++)
 		if (!elements_find(under, over->v[i].text))
@@ -264,16 +295,17 @@ static json_t *merge_objects(const struct elements *under, const struct elements
 
 /* Takes the next item of over, merged, to the list; true when it is the one named text. */
 static bool item_take(
-	json_t *out, const struct elements *under, const struct element *o, int depth,
-	const char *text)
+	struct arena *a, json_t *out, const struct elements *under, const struct element *o,
+	int depth, const char *text)
 {
 	const struct element *u = elements_find(under, o->text);
 
-	json_array_append_new(out, merge(o->node, u ? u->value : NULL, o->value, depth));
+	json_array_append_new(out, merge(a, o->node, u ? u->value : NULL, o->value, depth));
 	return !strcmp(o->text, text);
 }
 
-static json_t *merge_lists(const struct elements *under, const struct elements *over, int depth)
+static json_t *
+merge_lists(struct arena *a, const struct elements *under, const struct elements *over, int depth)
 {
 	json_t *out = json_array();
 	size_t taken = 0;
@@ -287,16 +319,18 @@ static json_t *merge_lists(const struct elements *under, const struct elements *
 		}
 		if (o < over->v + taken)
 			continue; /* it came with an earlier one */
-		while (taken < over->n && !item_take(out, under, &over->v[taken++], depth, u->text))
+		while (taken < over->n &&
+		       !item_take(a, out, under, &over->v[taken++], depth, u->text))
 			;
 	}
 	while (taken < over->n)
-		item_take(out, under, &over->v[taken++], depth, "");
+		item_take(a, out, under, &over->v[taken++], depth, "");
 	return out;
 }
 
 static json_t *
-merge(const struct schema_node *n, const json_t *under, const json_t *over, int depth)
+merge(struct arena *a, const struct schema_node *n, const json_t *under, const json_t *over,
+      int depth)
 {
 	struct elements u, o;
 	json_t *out;
@@ -305,10 +339,11 @@ merge(const struct schema_node *n, const json_t *under, const json_t *over, int 
 		return json_deep_copy(under);
 	if (!under || !is_walked(n, under, over, depth))
 		return json_deep_copy(over);
-	elements_init(&u, n, under);
-	elements_init(&o, n, over);
-	out = json_is_object(json_is_null(over) ? under : over) ? merge_objects(&u, &o, depth + 1)
-								: merge_lists(&u, &o, depth + 1);
+	elements_init(&u, a, n, under);
+	elements_init(&o, a, n, over);
+	out = json_is_object(json_is_null(over) ? under : over)
+		? merge_objects(a, &u, &o, depth + 1)
+		: merge_lists(a, &u, &o, depth + 1);
 	elements_done(&u);
 	elements_done(&o);
 	return out;
@@ -316,12 +351,15 @@ merge(const struct schema_node *n, const json_t *under, const json_t *over, int 
 
 json_t *fields_merge(const struct schema_node *n, const json_t *under, const json_t *over)
 {
-	return merge(n, under, over, 0);
+	CLEANUP(arena_done) struct arena a = {0};
+
+	return merge(&a, n, under, over, 0);
 }
 
 /* Taking out. */
 
-static json_t *take_out(const struct schema_node *n, const json_t *v, const json_t *set, int depth)
+static json_t *take_out(
+	struct arena *a, const struct schema_node *n, const json_t *v, const json_t *set, int depth)
 {
 	json_t *out;
 	struct elements e;
@@ -329,14 +367,14 @@ static json_t *take_out(const struct schema_node *n, const json_t *v, const json
 	if (!json_object_size(set) || shape_of(n, v, depth) == SHAPE_LEAF)
 		return json_deep_copy(v);
 	out = json_is_object(v) ? json_object() : json_array();
-	elements_init(&e, n, v);
+	elements_init(&e, a, n, v);
 	for (size_t i = 0; i < e.n; i++) {
 		const json_t *at = json_object_get(set, e.v[i].text);
 		json_t *kept;
 
 		if (fields_set_has(at))
 			continue;
-		kept = take_out(e.v[i].node, e.v[i].value, at, depth + 1);
+		kept = take_out(a, e.v[i].node, e.v[i].value, at, depth + 1);
 		if (is_empty(kept) && !is_empty(e.v[i].value))
 			json_decref(kept);
 		else if (json_is_object(v))
@@ -350,5 +388,7 @@ static json_t *take_out(const struct schema_node *n, const json_t *v, const json
 
 json_t *fields_remove(const struct schema_node *n, const json_t *value, const json_t *set)
 {
-	return take_out(n, value, set, 0);
+	CLEANUP(arena_done) struct arena a = {0};
+
+	return take_out(&a, n, value, set, 0);
 }

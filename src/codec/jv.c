@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/utf8.h"
+
 enum { JV_HASH_BYTES = 16 };
 
 void jv_drop(json_t **v)
@@ -82,45 +84,18 @@ enum err_code jv_parse(struct str in, size_t max, json_t **ret, struct err *e)
 	return ERR_OK;
 }
 
-/* The bytes of the UTF-8 character at p, 0 where there is none (RFC 3629). */
-static size_t utf8_bytes(const unsigned char *p, size_t n)
-{
-	static const struct {
-		unsigned char lead_min, lead_max, next_min, next_max;
-		unsigned char bytes;
-	} forms[] = {
-		{0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2},
-		{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
-		{0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-		size_t bytes = forms[i].bytes;
-
-		if (p[0] < forms[i].lead_min || p[0] > forms[i].lead_max)
-			continue;
-		if (bytes > n ||
-		    (bytes > 1 && (p[1] < forms[i].next_min || p[1] > forms[i].next_max)))
-			return 0;
-		for (size_t k = 2; k < bytes; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return bytes;
-	}
-	return 0;
-}
-
 json_t *jv_string(struct str s)
 {
 	CLEANUP(buf_done) struct buf b = {0};
 	size_t done = 0;
 
 	for (size_t i = 0, bytes; i < s.n; i += MAX(bytes, (size_t)1)) {
-		bytes = utf8_bytes((const unsigned char *)s.p + i, s.n - i);
-		if (bytes)
+		uint32_t c;
+
+		bytes = utf8_next((struct str){s.p + i, s.n - i}, &c);
+		if (bytes && c)
 			continue;
+		bytes = 0;
 		buf_add(&b, s.p + done, i - done);
 		buf_puts(&b, "\xef\xbf\xbd");
 		done = i + 1;

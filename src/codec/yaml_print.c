@@ -1,20 +1,17 @@
 /* Writing: block style as kubectl has it, with lists at the level of their key. */
+#include "codec/utf8.h"
 #include "codec/yaml.h"
 #include "codec/yaml_scalar.h"
 
 enum { INDENT = 2, KEY_BYTES_MAX = 256 /* longer ones are no simple keys: libyaml has 1024 */ };
 
-/* The character at p (valid UTF-8). */
-static uint32_t character(const unsigned char *p, size_t *ret_bytes)
+/* The character at i; a value's strings are UTF-8. */
+static uint32_t character(struct str s, size_t i, size_t *ret_bytes)
 {
-	uint32_t c = p[0];
-	size_t bytes = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	uint32_t c = 0;
 
-	if (bytes > 1)
-		c &= 0xffu >> (bytes + 1);
-	for (size_t i = 1; i < bytes; i++)
-		c = c << 6 | (p[i] & 0x3fu);
-	*ret_bytes = bytes;
+	*ret_bytes = utf8_next((struct str){s.p + i, s.n - i}, &c);
+	assert(*ret_bytes);
 	return c;
 }
 
@@ -31,7 +28,7 @@ static bool all_printable(struct str s, const char *besides)
 	size_t bytes;
 
 	for (size_t i = 0; i < s.n; i += bytes) {
-		uint32_t c = character((const unsigned char *)s.p + i, &bytes);
+		uint32_t c = character(s, i, &bytes);
 
 		if (!is_printable(c) && !(c < 0x80 && strchr(besides, (int)c)))
 			return false;
@@ -58,7 +55,7 @@ static void print_quoted(struct buf *out, struct str s)
 
 	buf_putc(out, '"');
 	for (size_t i = 0; i < s.n; i += bytes) {
-		uint32_t c = character((const unsigned char *)s.p + i, &bytes);
+		uint32_t c = character(s, i, &bytes);
 
 		if (c < 0x80 && short_form[c])
 			buf_add(out, (char[]){'\\', short_form[c]}, 2);

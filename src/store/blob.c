@@ -1,4 +1,5 @@
-/* Small documents by key, each with a lock that its holder names by an ID (terraform's state). */
+/* Small documents by key, each with a lock that its holder names by an ID (terraform's state).
+ * Values are sealed, since terraform's states are full of passwords; locks are not. */
 #include "store/state.h"
 
 static void add_text(struct buf *b, struct str s)
@@ -25,6 +26,32 @@ static enum err_code held(struct store *s, const char *key, struct buf *ret_lock
 	return err_set(e, ERR_CONFLICT, "'%s' is not locked by this lock", key);
 }
 
+static const char *context_of(struct arena *a, const char *key)
+{
+	return arena_printf(a, "blob/%s", key);
+}
+
+static enum err_code
+unseal(struct store *s, const char *key, struct str sealed, struct buf *ret, struct err *e)
+{
+	CLEANUP(secret_done) struct secret clear = {0};
+	struct arena a = {0};
+	enum err_code code = ERR_INTERNAL;
+
+	if (s->key)
+		code = secret_open(
+			s->key, context_of(&a, key), arena_strndup(&a, sealed.p, sealed.n), &clear,
+			e);
+	if (code == ERR_OK)
+		add_text(ret, (struct str){(const char *)clear.p, clear.n});
+	else
+		code =
+			err_set(e, ERR_INTERNAL,
+				"'%s' cannot be opened: it was sealed with another key", key);
+	arena_done(&a);
+	return code;
+}
+
 enum err_code store_blob_get(struct store *s, const char *key, struct buf *ret, struct err *e)
 {
 	CLEANUP(db_rows_done) struct db_rows r = {0};
@@ -42,9 +69,9 @@ enum err_code store_blob_get(struct store *s, const char *key, struct buf *ret, 
 	bytes = PQunescapeBytea((const unsigned char *)db_text(&r, 0, 0).p, &n);
 	if (!bytes)
 		return err_set(e, ERR_INTERNAL, "'%s' is damaged in slipway.blob", key);
-	add_text(ret, (struct str){(const char *)bytes, n});
+	code = unseal(s, key, (struct str){(const char *)bytes, n}, ret, e);
 	PQfreemem(bytes);
-	return ERR_OK;
+	return code;
 }
 
 /* By what is to be done (value or delete) and by whom (a holder or nobody). */
@@ -74,15 +101,14 @@ static const struct {
 	},
 };
 
-enum err_code store_blob_put(
-	struct store *s, const char *key, const struct str *value, const char *lock_id,
-	struct buf *ret_lock, struct err *e)
+static enum err_code
+put(struct store *s, const char *key, struct str sealed, const char *lock_id, struct buf *ret_lock,
+    struct err *e)
 {
 	CLEANUP(db_rows_done) struct db_rows r = {0};
-	const struct str params[] = {
-		str_of(key), value ? *value : (struct str){0}, str_of(lock_id)};
-	const char *name = writes[value != NULL][lock_id != NULL].name;
-	const char *sql = writes[value != NULL][lock_id != NULL].sql;
+	const struct str params[] = {str_of(key), sealed, str_of(lock_id)};
+	const char *name = writes[sealed.p != NULL][lock_id != NULL].name;
+	const char *sql = writes[sealed.p != NULL][lock_id != NULL].sql;
 	struct db *d;
 	enum err_code code = sessions_get(&s->sessions, &d, e);
 
@@ -92,6 +118,24 @@ enum err_code store_blob_put(
 	sessions_put(&s->sessions, d);
 	if (code == ERR_OK && r.n == 0)
 		code = held(s, key, ret_lock, e);
+	return code;
+}
+
+enum err_code store_blob_put(
+	struct store *s, const char *key, const struct str *value, const char *lock_id,
+	struct buf *ret_lock, struct err *e)
+{
+	struct arena a = {0};
+	struct str sealed = {0};
+	enum err_code code = ERR_OK;
+
+	if (value && !s->key)
+		code = err_set(e, ERR_INVALID, "there is no key to seal '%s' with", key);
+	else if (value)
+		sealed = str_of(secret_seal(&a, s->key, context_of(&a, key), *value));
+	if (code == ERR_OK)
+		code = put(s, key, sealed, lock_id, ret_lock, e);
+	arena_done(&a);
 	return code;
 }
 

@@ -34,15 +34,16 @@ static const char apply_sql[] =
 
 struct committer {
 	struct sessions *sessions;
-	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake; /* for the leader that waits for company */
 	/* under the lock: */
+	bool is_led; /* one of the callers is writing a batch, or about to */
 	struct list queue; /* of struct commit */
-	bool is_closing;
 	size_t queued; /* length of queue */
-	size_t wanted; /* the thread is not woken before queue is that long */
-	/* the thread's own: */
+	size_t wanted; /* the leader is not woken before queue is that long */
+	size_t active; /* callers that the last batch has seen at work */
+	int64_t took_us; /* by the last batch */
+	/* the leader's: */
 	char id[OBJECT_UID];
 	int64_t seq; /* of the last batch that was sent */
 	struct db *db; /* NULL: none now */
@@ -260,62 +261,51 @@ static size_t take(struct committer *c, struct commit *ret[BATCH_ROWS])
 	return n;
 }
 
-/* Waits until as many are queued, or until the time has come; says whether they are. Under the
- * lock. */
-static bool wait_queued(struct committer *c, size_t n, int64_t until_us)
-{
-	struct timespec ts = {until_us / 1000000, until_us % 1000000 * 1000};
-
-	c->wanted = n;
-	while (c->queued < n && !c->is_closing) {
-		if (until_us == INT64_MAX)
-			pthread_cond_wait(&c->wake, &c->lock);
-		else if (pthread_cond_timedwait(&c->wake, &c->lock, &ts))
-			break;
-	}
-	return c->queued >= n;
-}
-
 /*
  * Callers that the last batch has just answered are likely to come again at once. Without a wait,
  * those who queued meanwhile go alone, and the callers fall into two halves that pay two fsyncs
  * where one would do; so wait for all of them, but never longer than a quarter of what a batch
- * takes. One caller alone never waits.
+ * takes. One caller alone never waits. Under the lock.
  */
-static bool wait_for_work(struct committer *c, size_t last_n, int64_t last_us)
+static void wait_for_company(struct committer *c)
 {
-	int64_t until_us = clock_mono_us() + last_us / LINGER_PART;
+	int64_t until_us = clock_mono_us() + c->took_us / LINGER_PART;
+	struct timespec ts = {until_us / 1000000, until_us % 1000000 * 1000};
 
-	if (!wait_queued(c, 1, INT64_MAX))
-		return false;
-	wait_queued(c, last_n, until_us);
-	return true;
+	c->wanted = c->active;
+	while (c->queued < c->wanted)
+		if (pthread_cond_timedwait(&c->wake, &c->lock, &ts))
+			break;
+	c->wanted = SIZE_MAX;
 }
 
-static void *run(void *arg)
+/* The caller whose commit is the first of the queue writes all that is queued, and passes the lead
+ * on to who has come meanwhile. Under the lock. */
+static void lead(struct committer *c)
 {
-	struct committer *c = arg;
 	struct commit *batch[BATCH_ROWS];
-	size_t active = 1; /* callers that were seen at work */
-	int64_t took_us = 0;
+	int64_t start_us;
+	size_t n;
 
-	pthread_mutex_lock(&c->lock);
-	while (wait_for_work(c, active, took_us)) {
-		int64_t start_us = clock_mono_us();
-		size_t n = take(c, batch);
-
-		pthread_mutex_unlock(&c->lock);
-		run_batch(c, batch, n, false);
-		took_us = clock_mono_us() - start_us;
-		pthread_mutex_lock(&c->lock);
-		for (size_t i = 0; i < n; i++) {
-			batch[i]->is_done = true;
-			pthread_cond_signal(&batch[i]->done);
-		}
-		active = MIN(n + c->queued, (size_t)BATCH_ROWS);
-	}
+	wait_for_company(c);
+	n = take(c, batch);
 	pthread_mutex_unlock(&c->lock);
-	return NULL;
+	start_us = clock_mono_us();
+	run_batch(c, batch, n, false);
+	pthread_mutex_lock(&c->lock);
+	c->took_us = clock_mono_us() - start_us;
+	c->active = MIN(n + c->queued, (size_t)BATCH_ROWS);
+	for (size_t i = 0; i < n; i++) {
+		batch[i]->is_done = true;
+		pthread_cond_signal(&batch[i]->done);
+	}
+	c->is_led = c->queued > 0;
+	if (c->is_led) {
+		struct commit *next = list_entry(c->queue.next, struct commit, queued);
+
+		next->is_leader = true;
+		pthread_cond_signal(&next->done);
+	}
 }
 
 enum err_code committer_new(struct sessions *s, struct committer **ret, struct err *e)
@@ -338,8 +328,7 @@ enum err_code committer_new(struct sessions *s, struct committer **ret, struct e
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	if (pthread_create(&c->thread, NULL, run, c))
-		abort();
+	c->wanted = SIZE_MAX;
 	*ret = c;
 	return ERR_OK;
 }
@@ -348,12 +337,7 @@ void committer_free(struct committer *c)
 {
 	if (!c)
 		return;
-	pthread_mutex_lock(&c->lock);
-	assert(list_is_empty(&c->queue));
-	c->is_closing = true;
-	pthread_cond_signal(&c->wake);
-	pthread_mutex_unlock(&c->lock);
-	pthread_join(c->thread, NULL);
+	assert(list_is_empty(&c->queue) && !c->is_led);
 	disconnect(c);
 	for (size_t i = 0; i < COLUMNS; i++)
 		db_array_done(&c->columns[i]);
@@ -364,14 +348,18 @@ void committer_free(struct committer *c)
 
 enum err_code committer_run(struct committer *c, struct commit *work, struct err *e)
 {
-	work->is_done = false;
+	work->is_done = work->is_leader = false;
 	pthread_cond_init(&work->done, NULL);
 	pthread_mutex_lock(&c->lock);
 	list_push_back(&c->queue, &work->queued);
 	if (++c->queued >= c->wanted)
 		pthread_cond_signal(&c->wake);
-	while (!work->is_done)
+	if (!c->is_led)
+		c->is_led = work->is_leader = true;
+	while (!work->is_done && !work->is_leader)
 		pthread_cond_wait(&work->done, &c->lock);
+	if (work->is_leader)
+		lead(c);
 	pthread_mutex_unlock(&c->lock);
 	pthread_cond_destroy(&work->done);
 	if (work->code != ERR_OK)

@@ -1,6 +1,8 @@
 /*
- * The committer: one thread that writes what all callers have queued in one transaction, and so
- * with one fsync.
+ * The committer writes what all callers have queued in one transaction, and so with one fsync.
+ *
+ * It has no thread of its own: the first caller of the queue leads, that is, writes for all, and
+ * passes the lead on. A caller alone so pays for no switch of threads.
  *
  * A commit is one caller's group of rows, done all or none. Whatever happens to the connection, the
  * answer is true: after a COMMIT whose answer is lost, the committer looks (slipway.settle) whether
@@ -34,6 +36,7 @@ struct commit {
 	struct list queued;
 	pthread_cond_t done;
 	bool is_done;
+	bool is_leader; /* its caller has to write the next batch */
 	enum err_code code;
 	struct err err;
 };

@@ -139,7 +139,7 @@ void store_pulse_put(struct store *s, const char *host, json_t *body);
 enum err_code store_pulse_get(
 	struct store *s, const char *host, json_t **ret_body, int64_t *ret_age_ms, struct err *e);
 
-/* Small documents by key with a lock (terraform's state): value NULL deletes. */
+/* Small documents by key with a lock (terraform's state), sealed at rest: value NULL deletes. */
 enum err_code store_blob_get(struct store *s, const char *key, struct buf *ret, struct err *e);
 enum err_code store_blob_put(
 	struct store *s, const char *key, const struct str *value,

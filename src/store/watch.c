@@ -101,7 +101,7 @@ static void tell_gone(struct store_watch *watch)
 	watch->on_event(watch->arg, NULL, ERR_GONE);
 }
 
-static struct str text_or_null(const struct db_rows *row, enum column c)
+static struct str text_or_null(const struct db_rows *row, int c)
 {
 	return db_is_null(row, 0, (int)c) ? (struct str){0} : db_text(row, 0, (int)c);
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "db/db.h"
 #include "store/store.h"
 
+enum { HOSTS = 1000, HOST_MEMBERS = 10, PULSE_ROUNDS = 8 };
 enum { WRITERS = 16, OBJECTS = 10000, LISTS = 10, OBJECT_BYTES = 1024, FLOOR_ROUNDS = 500 };
 
 static struct store *store;
@@ -92,17 +94,25 @@ static json_t *object_new(int i)
 	return o;
 }
 
-/* Batches that were committed so far. */
-static int64_t batches(void)
+/* What the server has counted so far. */
+struct counts {
+	int64_t batches;
+	int64_t wal_bytes;
+};
+
+static struct counts counts(void)
 {
 	CLEANUP(db_rows_done) struct db_rows r = {0};
+	struct counts n;
 	struct db *d;
 	struct err e;
-	int64_t n;
 
 	must(db_open(pg.conninfo, 5000, &d, &e), &e);
-	must(db_exec(d, "SELECT sum(seq) FROM slipway.committer", NULL, 0, &r, &e), &e);
-	n = db_int(&r, 0, 0);
+	must(db_exec(d,
+		     "SELECT sum(seq), pg_current_wal_insert_lsn() - '0/0' FROM slipway.committer",
+		     NULL, 0, &r, &e),
+	     &e);
+	n = (struct counts){db_int(&r, 0, 0), db_int(&r, 0, 1)};
 	db_close(d);
 	return n;
 }
@@ -144,7 +154,7 @@ static void *work(void *arg)
 
 static void run(const char *name, struct job *job)
 {
-	int64_t before = batches();
+	struct counts before = counts(), after;
 	int64_t server = server_cpu_us(), own = own_cpu_us(), start = clock_mono_us();
 	char text[64];
 	pthread_t t[WRITERS];
@@ -155,10 +165,14 @@ static void run(const char *name, struct job *job)
 	for (size_t i = 0; i < WRITERS; i++)
 		pthread_join(t[i], NULL);
 	took = clock_mono_us() - start;
+	after = counts();
 	snprintf(text, sizeof(text), "write/%s/16", name);
 	say(text, job->total * 1e6 / (double)took, "writes/s", "higher");
 	snprintf(text, sizeof(text), "batch/%s/16", name);
-	say(text, (double)job->total / (double)(batches() - before), "writes", "higher");
+	say(text, (double)job->total / (double)(after.batches - before.batches), "writes",
+	    "higher");
+	snprintf(text, sizeof(text), "wal/%s/16", name);
+	say(text, (double)(after.wal_bytes - before.wal_bytes) / job->total, "bytes", "lower");
 	snprintf(text, sizeof(text), "cpu/%s/16/own", name);
 	say(text, (double)(own_cpu_us() - own) / job->total, "us", "lower");
 	snprintf(text, sizeof(text), "cpu/%s/16/server", name);
@@ -189,6 +203,50 @@ static void run_list(void)
 	say("cpu/list/10000/server", (double)(server_cpu_us() - server) / 1000 / LISTS, "ms",
 	    "lower");
 	say("list/10000/bytes", (double)(bytes / LISTS), "bytes", "lower");
+}
+
+static json_t *report_new(int seed)
+{
+	json_t *report = json_object(), *members = json_array();
+
+	for (int i = 0; i < HOST_MEMBERS; i++) {
+		json_t *m = json_object();
+
+		jv_set_str(m, "name", "orders-1");
+		jv_set_str(m, "state", "running");
+		jv_set_str(m, "role", i % 2 ? "standby" : "primary");
+		jv_set_str(m, "flushed", "0/3000148");
+		jv_set_str(m, "replayed", "0/3000148");
+		jv_set(m, "lagBytes", json_integer(seed + i));
+		jv_set(m, "port", json_integer(5432 + i));
+		json_array_append_new(members, m);
+	}
+	json_object_set_new(report, "members", members);
+	return report;
+}
+
+/* All hosts report each second: CPU of one core. */
+static void run_pulses(void)
+{
+	int64_t server = server_cpu_us(), own = own_cpu_us(), start = clock_mono_us(), took;
+
+	for (int round = 0; round < PULSE_ROUNDS; round++) {
+		for (int i = 0; i < HOSTS; i++) {
+			json_t *report = report_new(round);
+			char host[16];
+
+			snprintf(host, sizeof(host), "host-%d", i);
+			store_pulse_put(store, host, report);
+			json_decref(report);
+		}
+		poll(NULL, 0,
+		     (int)MAX(0, (start + (round + 1) * 1000000LL - clock_mono_us()) / 1000));
+	}
+	took = clock_mono_us() - start;
+	say("cpu/pulse/1000/own", 100.0 * (double)(own_cpu_us() - own) / (double)took, "%",
+	    "lower");
+	say("cpu/pulse/1000/server", 100.0 * (double)(server_cpu_us() - server) / (double)took, "%",
+	    "lower");
 }
 
 static void run_floor(void)
@@ -242,6 +300,7 @@ int main(int argc, char **argv)
 	run("status", &status);
 	run("update", &update);
 	run_list();
+	run_pulses();
 	say_rss();
 	store_close(store);
 	pgtest_stop(&pg);

@@ -94,12 +94,11 @@ class Postgres:
 
 
 class Serve:
-    """A control plane of its own, with its data in the same Folder."""
+    """A control plane of its own, with its data in the same Folder; prefix puts it (and its clients) elsewhere."""
 
-    def __init__(self, folder, *argv, listen="127.0.0.1:0", data="serve", env=None):
-        self.folder, self.data, self.log = folder, folder.path / data, f"{data}.log"
-        self.process = folder.start([harness.BIN, "serve", "--data", self.data, "--listen", listen, *argv], self.log,
-                                    env={**os.environ, **(env or {})})
+    def __init__(self, folder, *argv, listen="127.0.0.1:0", data="serve", prefix=()):
+        self.folder, self.data, self.log, self.prefix = folder, folder.path / data, f"{data}.log", list(prefix)
+        self.process = folder.start([*prefix, harness.BIN, "serve", "--data", self.data, "--listen", listen, *argv], self.log)
         self.env = {**os.environ, "KUBECONFIG": str(self.data / "kubeconfig")}
 
     def ready(self, timeout=60):
@@ -112,13 +111,7 @@ class Serve:
         return harness.wait_for("serve to be ready", is_ready, timeout)
 
     def kubectl(self, *argv, **kw):
-        return harness.call(["kubectl", *argv], env=self.env, **kw)
+        return harness.call([*self.prefix, "kubectl", *argv], env=self.env, **kw)
 
     def slipway(self, *argv, **kw):
-        return harness.call([harness.BIN, *argv], env=self.env, **kw)
-
-
-@contextlib.contextmanager
-def folder():
-    with Folder() as f:
-        yield f
+        return harness.call([*self.prefix, harness.BIN, *argv], env=self.env, **kw)

@@ -1,0 +1,133 @@
+"""A further machine joins with one command: hosts in network namespaces, tokens that are used once and not for long."""
+import json
+
+import pytest
+
+import harness
+import network
+import servers
+from harness import wait_for
+
+pytestmark = pytest.mark.skipif(not network.can(), reason="needs root and network namespaces")
+
+
+class Site:
+    """A control plane in a namespace, and what joins it from others."""
+
+    def __init__(self, net, folder):
+        self.net, self.folder = net, folder
+        self.pg = servers.Postgres(folder, 15)
+        self.serve = servers.Serve(folder, "--database", self.pg.url, listen=f"{net.PLANE}:6443", prefix=net.prefix("plane"))
+        self.url = self.serve.ready()["api"]
+
+    def token(self, zone, **kw):
+        more = [a for k, v in kw.items() for a in (f"--{k}", v)]
+        return self.serve.slipway("token", "create", "--zone", zone, *more).out.strip()
+
+    def agent_argv(self, name, *argv):
+        return [*self.net.prefix(name), harness.BIN, "agent", "--data", self.folder.path / name, *argv]
+
+    def join_argv(self, name, zone, token):
+        return self.agent_argv(name, "--join", self.url, "--zone", zone, "--name", name, "--token", token)
+
+    def refused(self, name, zone, token):
+        """The sentence with which an agent that may not join ends."""
+        done = harness.call(self.join_argv(name, zone, token), check=1, timeout=60)
+        assert not (self.folder.path / name / "agent.json").exists()
+        return done.err.splitlines()[-1].removeprefix("slipway agent: ")
+
+    def host(self, name):
+        done = self.serve.kubectl("get", "host", name, "-o", "json", check=False)
+        return done.json if done.code == 0 else None
+
+    def heard(self, name):
+        return wait_for(f"host {name} to be heard", lambda: (self.host(name) or {}).get("status", {}).get("lastHeard"))
+
+
+@pytest.fixture(scope="module")
+def site():
+    with network.network() as net, servers.Folder() as folder:
+        yield Site(net, folder)
+
+
+def test_a_machine_joins_with_one_command_and_comes_back_without_it(site):
+    address = site.net.host("d1")
+    agent = site.folder.start(site.join_argv("d1", "zone-d", site.token("zone-d")), "d1.log")
+    site.heard("d1")
+    host = site.host("d1")
+    assert host["spec"]["zone"] == "zone-d"
+    assert host["status"]["address"] == address  # the one that it has on its way to the API
+    key = site.folder.path / "d1/agent.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+
+    agent.terminate()
+    assert agent.wait(30) == 0
+    before = site.host("d1")["status"]["lastHeard"]
+    site.folder.start(site.agent_argv("d1"), "d1.log")
+    wait_for("the host to be heard again", lambda: site.host("d1")["status"]["lastHeard"] > before)
+    assert site.host("d1")["metadata"]["uid"] == host["metadata"]["uid"]
+
+
+def test_a_token_is_used_once(site):
+    site.net.host("e1")
+    site.net.host("e2")
+    token = site.token("zone-e")
+    site.folder.start(site.join_argv("e1", "zone-e", token), "e1.log")
+    site.heard("e1")
+    assert "token" in site.refused("e2", "zone-e", token)
+    assert site.host("e2") is None
+
+
+def test_a_token_expires(site):
+    site.net.host("f1")
+    made = json.loads(site.serve.slipway("token", "create", "--zone", "zone-f", "--ttl", "1", "-o", "json").out)
+
+    def over():
+        import datetime
+        end = datetime.datetime.fromisoformat(made["expires"].replace("Z", "+00:00"))
+        return datetime.datetime.now(datetime.timezone.utc) > end + datetime.timedelta(seconds=1)
+    wait_for("the token to expire", over)
+    assert "token" in site.refused("f1", "zone-f", made["token"])
+
+
+def test_a_token_is_for_its_zone_and_name(site):
+    site.net.host("g1")
+    assert "zone" in site.refused("g1", "zone-h", site.token("zone-g"))
+    assert "g2" in site.refused("g1", "zone-g", site.token("zone-g", name="g2"))
+
+
+def test_a_platform_with_another_ca_is_not_told_anything(site):
+    site.net.host("i1")
+    secret, _, pin = site.token("zone-i").partition(".")
+    wrong = f"{secret}.{'0' * len(pin)}"
+    sentence = site.refused("i1", "zone-i", wrong)
+    assert "certificate" in sentence or "CA" in sentence or "authority" in sentence
+    # nothing was sent, so it is still good
+    site.folder.start(site.join_argv("i1", "zone-i", f"{secret}.{pin}"), "i1.log")
+    site.heard("i1")
+
+
+@pytest.mark.parametrize("argv, sentence", [
+    (["--join", "https://127.0.0.1:1", "--token", "x"], "--join wants --zone too: in which zone is this host?"),
+    (["--join", "https://127.0.0.1:1", "--zone", "z"],
+     "--join wants --token too: make one with 'slipway token create --zone ZONE'"),
+    (["--address", "db1"], "--address wants an IP address, not 'db1'"),
+])
+def test_what_is_missing_is_said(argv, sentence, tmp_path):
+    done = harness.call([harness.BIN, "agent", "--data", tmp_path / "a", *argv], check=1)
+    assert done.err == f"slipway agent: {sentence}\n"
+
+
+def test_a_folder_that_never_joined_says_how():
+    with servers.Folder() as folder:
+        done = harness.call([harness.BIN, "agent", "--data", folder.path / "a"], check=1)
+        assert done.err == (f"slipway agent: '{folder.path}/a' has not joined a platform: "
+                            "say --join URL --token TOKEN --zone ZONE\n")
+
+
+def test_a_folder_has_one_agent(site):
+    site.net.host("j1")
+    site.folder.start(site.join_argv("j1", "zone-j", site.token("zone-j")), "j1.log")
+    site.heard("j1")
+    done = harness.call(site.agent_argv("j1"), check=1, timeout=60)
+    assert "another slipway runs on" in done.err
