@@ -96,7 +96,7 @@ static enum err_code
 change(struct world *w, const struct store_write *write, struct change *ret, struct err *e)
 {
 	const json_t *base = world_get(w, write->key.kind, write->key.name);
-	char uid[40], now[CLOCK_TEXT];
+	char uid[48], now[CLOCK_TEXT];
 
 	snprintf(uid, sizeof(uid), "00000000-0000-4000-8000-%012lld", (long long)++w->uids);
 	return change_plan(
