@@ -98,7 +98,7 @@ change(struct world *w, const struct store_write *write, struct change *ret, str
 	const json_t *base = world_get(w, write->key.kind, write->key.name);
 	char uid[48], now[CLOCK_TEXT];
 
-	snprintf(uid, sizeof(uid), "00000000-0000-4000-8000-%012lld", (long long)++w->uids);
+	snprintf(uid, sizeof(uid), "00000000-0000-4000-8000-%012u", (unsigned)++w->uids);
 	return change_plan(
 		write, base, outcome_revision(base), clock_text_s(w->now_us, now), uid, ret, e);
 }

@@ -279,7 +279,8 @@ static void a_lost_standby_is_let_go_after_the_grace(void **state)
 	assert_string_equal(names_of(&w), "");
 	assert_condition(
 		&w, "Replicated",
-		"False NoStandby: The standby in zone-b is stopped; writes go on with the primary "
+		"False NoStandby: The standby in zone-b is not up: it stopped; writes go on with "
+		"the primary "
 		"alone");
 	assert_condition(&w, "Ready", "True Ready: Running in zone-a, without a standby");
 	assert_non_null(strstr(w.events_text, "ReplicationLost: The standby in zone-b"));
@@ -310,7 +311,8 @@ static void a_strict_database_waits_for_its_standby(void **state)
 	assert_string_equal(names_of(&w), "ANY 1 (\"orders_2\")");
 	assert_condition(
 		&w, "Ready",
-		"False WritesWait: Writes wait for a standby. The standby in zone-b is stopped");
+		"False WritesWait: Writes wait for a standby. The standby in zone-b is not up: it "
+		"stopped");
 	/* Somebody deletes the broken one: another takes its place, and writes still wait. */
 	world_delete(&w, "Member", "orders-2");
 	world_reconcile(&w);
