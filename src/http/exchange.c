@@ -15,6 +15,8 @@
 enum {
 	DRAIN_MAX_BYTES = 16 * 1024 * 1024, /* of a body too large: read, to be heard with a 413 */
 	ID_MAX_BYTES = 64,
+	/* Up to here libmicrohttpd sends head and body in one go, and we in one packet. */
+	TOGETHER_BYTES = 1000,
 };
 
 enum exchange_state {
@@ -141,12 +143,12 @@ void exchange_on_connection(
 	struct peer *p = *slot;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		*slot = peer_new(c, core->tls);
+		*slot = peer_new(c, core->tls, core->handshake_ms);
 		return;
 	}
 	if (p->exchange) /* a few of libmicrohttpd's error paths do not say "completed" */
 		exchange_free(p->exchange);
-	free(p);
+	peer_free(p);
 	*slot = NULL;
 }
 
@@ -318,7 +320,7 @@ static void run_job(struct workers_job *job)
 
 	run_handler(x);
 	x->state = EXCHANGE_READY;
-	MHD_resume_connection(x->connection); /* from here on it is the event thread's */
+	loop_resume(x->peer->loop, x->connection); /* from here on it is the event thread's */
 }
 
 struct http_stream *
@@ -347,9 +349,11 @@ static struct MHD_Response *response_make(struct exchange *x)
 
 	if (x->rs.stream) {
 		assert(x->rs.stream == x->stream);
-		return stream_attach(x->stream, x->connection, x->peer->fd);
+		return stream_attach(x->stream, x->peer->loop, x->connection, x->peer->wire.fd);
 	}
 	x->rs.body = (struct buf){0};
+	if (x->core->tls && body.n && body.n < TOGETHER_BYTES && strcmp(x->rq.method, "HEAD") != 0)
+		wire_hold(&x->peer->wire);
 	return MHD_create_response_from_buffer(body.n, body.p, MHD_RESPMEM_MUST_FREE);
 }
 
@@ -392,7 +396,7 @@ static enum MHD_Result on_end(struct exchange *x)
 	if (!workers_put(core->workers, &x->job)) { /* stopped since we looked */
 		x->rs.status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		x->state = EXCHANGE_READY;
-		MHD_resume_connection(x->connection);
+		loop_resume(x->peer->loop, x->connection);
 	}
 	return MHD_YES;
 }

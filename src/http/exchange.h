@@ -23,6 +23,7 @@ struct exchange_core {
 	http_is_quick *is_quick; /* may be NULL */
 	void *ctx;
 	size_t max_body;
+	int handshake_ms;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct workers *workers;
 	struct streams *streams;

@@ -1,20 +1,10 @@
 #include "http/peer.h"
 
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/arena.h"
-
-struct sock_opt {
-	int level, name, value;
-};
-
-static const struct sock_opt keepalive[] = {
-	{SOL_SOCKET, SO_KEEPALIVE, 1},          {IPPROTO_TCP, TCP_KEEPIDLE, 15},
-	{IPPROTO_TCP, TCP_KEEPINTVL, 5},        {IPPROTO_TCP, TCP_KEEPCNT, 3},
-	{IPPROTO_TCP, TCP_USER_TIMEOUT, 30000},
-};
 
 static const union MHD_ConnectionInfo *
 info(struct MHD_Connection *c, enum MHD_ConnectionInfoType type)
@@ -40,19 +30,24 @@ static void address_read(struct MHD_Connection *c, char ret[INET6_ADDRSTRLEN])
 		ret[0] = '\0';
 }
 
-struct peer *peer_new(struct MHD_Connection *c, struct tls *tls)
+struct peer *peer_new(struct MHD_Connection *c, struct tls *tls, int handshake_ms)
 {
 	struct peer *p = mem_alloc(sizeof(*p));
 
-	p->fd = info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	p->loop = loop_self();
+	p->wire.fd = info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	address_read(c, p->address);
-	for (size_t i = 0; i < ARRAY_LEN(keepalive); i++) /* best effort */
-		setsockopt(
-			p->fd, keepalive[i].level, keepalive[i].name, &keepalive[i].value,
-			sizeof(keepalive[i].value));
-	if (tls)
+	if (tls) {
 		tls_session_start(tls, session_of(c));
+		wire_attach(&p->wire, p->wire.fd, session_of(c), handshake_ms);
+	}
 	return p;
+}
+
+void peer_free(struct peer *p)
+{
+	wire_done(&p->wire);
+	free(p);
 }
 
 struct peer *peer_of(struct MHD_Connection *c)

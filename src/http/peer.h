@@ -8,8 +8,10 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 
+#include "http/loop.h"
 #include "http/server.h"
 #include "http/tls.h"
+#include "http/wire.h"
 
 struct exchange;
 
@@ -17,13 +19,14 @@ struct peer {
 	char address[INET6_ADDRSTRLEN];
 	struct tls_identity id;
 	bool is_identified;
-	int fd;
+	struct loop *loop;
+	struct wire wire; /* of TLS; without it only its fd counts */
 	struct exchange *exchange; /* the one that runs now; NULL: none */
 };
 
-/* tls may be NULL. Sets the socket's keep-alive: a host that vanished is noticed in half a minute.
- */
-struct peer *peer_new(struct MHD_Connection *c, struct tls *tls);
+/* tls may be NULL. A handshake has so long. */
+struct peer *peer_new(struct MHD_Connection *c, struct tls *tls, int handshake_ms);
+void peer_free(struct peer *p);
 struct peer *peer_of(struct MHD_Connection *c);
 
 /* Reads the certificate, once. */

@@ -9,7 +9,8 @@
  * Transfer-Encoding, two of either, a length that is no number, a coding other than chunked, no
  * Host or two, a bare LF as a line's end, a folded header, a NUL or %00 and other bytes that do not
  * belong where they are. Refused with 431 or 414: a head over about 12 KiB or 100 headers; with
- * 413: a body over max_body. At most `connections` at a time; idle ones end after idle_s.
+ * 413: a body over max_body. At most `connections` at a time; idle ones end after idle_s,
+ * half handshakes after 10 s.
  *
  * Client certificates are asked for, never demanded: a handler looks at peer.name. One that our CA
  * did not sign, or that has expired, counts as none, and peer.error says why.

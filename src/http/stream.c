@@ -25,6 +25,7 @@ struct http_stream {
 	struct streams *all;
 	struct list at;
 	struct hangup hangup;
+	struct loop *loop; /* of the connection */
 	struct MHD_Connection *connection; /* NULL: not attached, or no longer */
 	struct buf out;
 	size_t out_at; /* what stands before it has been sent */
@@ -61,7 +62,7 @@ static void unpark(struct http_stream *s)
 	if (!s->is_parked)
 		return;
 	s->is_parked = false;
-	MHD_resume_connection(s->connection);
+	loop_resume(s->loop, s->connection);
 }
 
 /* With the lock held: nothing more will be sent. A connection that is not parked may wait for a
@@ -190,7 +191,8 @@ stream_new(struct streams *all, size_t max_bytes, void (*on_gone)(void *arg), vo
 	return s;
 }
 
-struct MHD_Response *stream_attach(struct http_stream *s, struct MHD_Connection *c, int fd)
+struct MHD_Response *
+stream_attach(struct http_stream *s, struct loop *l, struct MHD_Connection *c, int fd)
 {
 	struct streams *all = s->all;
 
@@ -198,6 +200,7 @@ struct MHD_Response *stream_attach(struct http_stream *s, struct MHD_Connection 
 	pthread_mutex_lock(&s->lock);
 	list_push_back(&all->attached, &s->at);
 	s->is_ended = all->is_ended;
+	s->loop = l;
 	s->connection = c;
 	s->hangup.fd = fd;
 	s->holds++; /* for the watch */

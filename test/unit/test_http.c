@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <time.h>
+
 #include "http_fixture.h"
 
 static void request_reaches_handler_decoded(void **state)
@@ -212,6 +215,61 @@ static void old_tls_is_refused(void **state)
 	talk_close(&t);
 }
 
+static int64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* libmicrohttpd would call GnuTLS again and again until the rest comes, or the second is over. */
+static void half_a_handshake_costs_no_cpu(void **state)
+{
+	static const char hello[] = "\x16\x03\x01\x01\x24\x01\x00";
+	struct http_server_conf c = conf();
+	struct http_server *s;
+	struct talk t;
+	int64_t start;
+
+	(void)state;
+	c.idle_s = 1;
+	assert_int_equal(http_server_start(&c, &s, &err), ERR_OK);
+	talk_open_plain(&t, http_server_port(s));
+	start = cpu_ms();
+	talk_send(&t, hello, sizeof(hello) - 1);
+	while (talk_more(&t))
+		;
+	assert_in_range(cpu_ms() - start, 0, 300);
+	talk_close(&t);
+	http_server_stop(s);
+}
+
+/* One that began, one that never did, one that said nothing after it, and one in a head. */
+static void whoever_stops_talking_is_let_go(void **state)
+{
+	struct http_server_conf c = conf();
+	struct http_server *s;
+	struct talk t[4];
+
+	(void)state;
+	c.idle_s = 1;
+	assert_int_equal(http_server_start(&c, &s, &err), ERR_OK);
+	talk_open_plain(&t[0], http_server_port(s));
+	talk_send(&t[0], "\x16\x03\x01\x01\x24\x01", 6);
+	talk_open_plain(&t[1], http_server_port(s));
+	assert_true(talk_open(&t[2], http_server_port(s), ca.cert_pem, NULL, 0));
+	assert_true(talk_open(&t[3], http_server_port(s), ca.cert_pem, NULL, 0));
+	talk_puts(&t[3], "GET / HTTP/1.1\r\nHo");
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		while (talk_more(&t[i]))
+			;
+		assert_int_not_equal(errno, EAGAIN);
+		talk_close(&t[i]);
+	}
+	http_server_stop(s);
+}
+
 /* A ticket carries the certificate along; it is verified again. */
 static void resumed_session_is_the_same_peer(void **state)
 {
@@ -326,6 +384,8 @@ int main(void)
 		cmocka_unit_test(large_answer_arrives_whole),
 		cmocka_unit_test(only_our_certificates_name_a_peer),
 		cmocka_unit_test(old_tls_is_refused),
+		cmocka_unit_test(half_a_handshake_costs_no_cpu),
+		cmocka_unit_test(whoever_stops_talking_is_let_go),
 		cmocka_unit_test(resumed_session_is_the_same_peer),
 		cmocka_unit_test(new_certificate_serves_new_connections),
 		cmocka_unit_test(taken_port_is_a_conflict),

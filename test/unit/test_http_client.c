@@ -162,7 +162,7 @@ static void every_call_has_a_deadline(void **state)
 	http_client_free(client_for(port, ca.cert_pem, NULL)); /* sets base_url */
 	assert_int_equal(http_client_new(&c, &h, &err), ERR_OK);
 	fails(h, "/hold", ERR_TIMEOUT, "timed out");
-	assert_true(clock_mono_ms() - start < 3000);
+	assert_true(clock_mono_ms() - start < 15000);
 	say(free_held);
 	assert_true(wait_for(&holding, 0));
 }
@@ -231,9 +231,9 @@ static void silent_stream_is_given_up(void **state)
 	(void)state;
 	gone = 0;
 	assert_int_equal(
-		http_client_stream(h, "/stream", 300, count_line, &c, &status, &err), ERR_TIMEOUT);
+		http_client_stream(h, "/stream", 1500, count_line, &c, &status, &err), ERR_TIMEOUT);
 	assert_int_equal(c.n, 1);
-	assert_true(clock_mono_ms() - start < 3000);
+	assert_true(clock_mono_ms() - start < 15000);
 	http_client_free(h);
 	assert_true(wait_for(&gone, 1));
 	http_stream_close(made);
