@@ -22,9 +22,10 @@ static double number_of(const struct cluster *c, const json_t *settings, const c
  * up. */
 static bool counts(const struct cluster *c, const struct cluster_member *m)
 {
-	if (m->is_primary || !cluster_member_stays(m))
+	if (m->is_primary || m->is_deleting || !m->host)
 		return false;
-	return m->is_in_set || (!plan_sync_is_lost(c, m) && strcmp(m->state, "Failed") != 0);
+	return m->is_in_set ||
+		(!m->is_unwanted && !plan_sync_is_lost(c, m) && strcmp(m->state, "Failed") != 0);
 }
 
 /* What the primary may be running with, at most: status.boundSettings. Known exactly when its

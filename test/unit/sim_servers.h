@@ -45,6 +45,7 @@ struct sim {
 	size_t servers_n;
 	struct leader leaders[2];
 	uint64_t random;
+	int64_t fetched; /* number of the password that somebody last read */
 	int64_t acked; /* the last commit that somebody was told of */
 	bool is_strict, is_verbose, was_ever_synchronous;
 	size_t step;

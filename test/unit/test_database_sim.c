@@ -35,8 +35,6 @@ static void leader_drop(struct leader *l)
 	*l = (struct leader){0};
 }
 
-static void check_verifiers(struct sim *s, struct leader *l);
-
 /* Reads the Database, reads the rest, plans, writes: one of these at each call. */
 static void leader_step(struct sim *s, struct leader *l)
 {
@@ -53,7 +51,6 @@ static void leader_step(struct sim *s, struct leader *l)
 	} else if (!l->out) {
 		l->out = arena_new(&l->arena, struct outcome);
 		world_plan(&s->w, l->database, l->members, l->secrets, &l->arena, l->out);
-		check_verifiers(s, l);
 	} else {
 		bool is_done = world_apply(&s->w, l->out);
 
@@ -160,23 +157,26 @@ static const char *note_of(const json_t *secret, const char *key)
 	return text ? text : "";
 }
 
-/* While a rotation is pending and young, the old verifier stays. */
-static void check_verifiers(struct sim *s, struct leader *l)
+static int64_t number_of(const json_t *secret)
 {
-	for (size_t i = 0; i < l->out->writes_n; i++) {
-		const json_t *o = l->out->writes[i].object;
-		const json_t *was = world_get(&s->w, "Secret", "orders-app");
-		int64_t at;
+	int64_t n = 0;
 
-		if (!was || strcmp(l->out->writes[i].key.name, "orders-app-verifier") != 0 || !o ||
-		    strcmp(note_of(was, "slipway.dev/rotation"), "pending") != 0 ||
-		    outcome_revision(world_get(&s->w, "Secret", "orders-app-verifier")) !=
-			    outcome_revision(o))
-			continue;
-		if (!clock_parse(str_of(note_of(was, "slipway.dev/rotated-at")), &at, NULL) &&
-		    s->w.now_us - at < INT64_C(3600000000))
-			sim_broken(s, "the verifier changed before the password was fetched");
-	}
+	str_to_i64(str_of(note_of(secret, "slipway.dev/credential")), &n);
+	return n;
+}
+
+/* The servers get a new password when somebody has fetched it, or after an hour. */
+static void check_verifier(struct sim *s)
+{
+	const json_t *of = world_get(&s->w, "Secret", "orders-app");
+	int64_t n = number_of(of), at;
+
+	if (n < 2 || n == s->fetched ||
+	    number_of(world_get(&s->w, "Secret", "orders-app-verifier")) != n)
+		return;
+	if (!clock_parse(str_of(note_of(of, "slipway.dev/rotated-at")), &at, NULL) &&
+	    s->w.now_us - at < INT64_C(3600000000))
+		sim_broken(s, "the verifier changed before the password was fetched");
 }
 
 static void check(struct sim *s)
@@ -186,6 +186,7 @@ static void check(struct sim *s)
 	check_strict(s);
 	check_members(s);
 	check_servers(s);
+	check_verifier(s);
 }
 
 /* People and faults. */
@@ -235,9 +236,12 @@ static void people(struct sim *s)
 
 static void fetch(struct sim *s)
 {
-	if (!strcmp(note_of(world_get(&s->w, "Secret", "orders-app"), "slipway.dev/rotation"),
-		    "pending"))
-		annotate(s, "Secret", "orders-app", "slipway.dev/rotation", "fetched");
+	const json_t *of = world_get(&s->w, "Secret", "orders-app");
+
+	if (strcmp(note_of(of, "slipway.dev/rotation"), "pending") != 0)
+		return;
+	s->fetched = number_of(of);
+	annotate(s, "Secret", "orders-app", "slipway.dev/rotation", "fetched");
 }
 
 static struct server *any_standby(struct sim *s)
