@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "http/exchange.h"
-#include "http/loop.h"
 #include "http/server.h"
+#include "http/turner.h"
 
 enum {
 	BACKLOG = 1024,
@@ -28,7 +28,7 @@ enum {
 
 struct http_server {
 	struct exchange_core core;
-	struct loop *loops[LOOPS_MAX];
+	struct turner *loops[LOOPS_MAX];
 	unsigned n;
 	uint16_t port;
 };
@@ -188,7 +188,7 @@ loop_add(struct http_server *s, const struct http_server_conf *c, int listen_fd,
 		return err_set(
 			e, ERR_INTERNAL, "the HTTP server on %s did not start; see the debug log",
 			c->address);
-	code = loop_start(mhd, STACK_BYTES, &s->loops[s->n], e);
+	code = turner_start(mhd, STACK_BYTES, &s->loops[s->n], e);
 	if (code == ERR_OK)
 		s->n++;
 	else
@@ -284,6 +284,6 @@ void http_server_stop(struct http_server *s)
 	workers_stop(s->core.workers);
 	exchange_core_drain(&s->core, DRAIN_MS);
 	for (unsigned i = 0; i < s->n; i++)
-		loop_stop(s->loops[i]);
+		turner_stop(s->loops[i]);
 	parts_free(s);
 }

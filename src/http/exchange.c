@@ -320,7 +320,7 @@ static void run_job(struct workers_job *job)
 
 	run_handler(x);
 	x->state = EXCHANGE_READY;
-	loop_resume(x->peer->loop, x->connection); /* from here on it is the event thread's */
+	turner_resume(x->peer->loop, x->connection); /* from here on it is the event thread's */
 }
 
 struct http_stream *
@@ -396,7 +396,7 @@ static enum MHD_Result on_end(struct exchange *x)
 	if (!workers_put(core->workers, &x->job)) { /* stopped since we looked */
 		x->rs.status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		x->state = EXCHANGE_READY;
-		loop_resume(x->peer->loop, x->connection);
+		turner_resume(x->peer->loop, x->connection);
 	}
 	return MHD_YES;
 }

@@ -34,7 +34,7 @@ struct peer *peer_new(struct MHD_Connection *c, struct tls *tls, int handshake_m
 {
 	struct peer *p = mem_alloc(sizeof(*p));
 
-	p->loop = loop_self();
+	p->loop = turner_self();
 	p->wire.fd = info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	address_read(c, p->address);
 	if (tls) {

@@ -8,7 +8,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 
-#include "http/loop.h"
+#include "http/turner.h"
 #include "http/server.h"
 #include "http/tls.h"
 #include "http/wire.h"
@@ -19,7 +19,7 @@ struct peer {
 	char address[INET6_ADDRSTRLEN];
 	struct tls_identity id;
 	bool is_identified;
-	struct loop *loop;
+	struct turner *loop;
 	struct wire wire; /* of TLS; without it only its fd counts */
 	struct exchange *exchange; /* the one that runs now; NULL: none */
 };

@@ -25,7 +25,7 @@ struct http_stream {
 	struct streams *all;
 	struct list at;
 	struct hangup hangup;
-	struct loop *loop; /* of the connection */
+	struct turner *loop; /* of the connection */
 	struct MHD_Connection *connection; /* NULL: not attached, or no longer */
 	struct buf out;
 	size_t out_at; /* what stands before it has been sent */
@@ -62,7 +62,7 @@ static void unpark(struct http_stream *s)
 	if (!s->is_parked)
 		return;
 	s->is_parked = false;
-	loop_resume(s->loop, s->connection);
+	turner_resume(s->loop, s->connection);
 }
 
 /* With the lock held: nothing more will be sent. A connection that is not parked may wait for a
@@ -192,7 +192,7 @@ stream_new(struct streams *all, size_t max_bytes, void (*on_gone)(void *arg), vo
 }
 
 struct MHD_Response *
-stream_attach(struct http_stream *s, struct loop *l, struct MHD_Connection *c, int fd)
+stream_attach(struct http_stream *s, struct turner *l, struct MHD_Connection *c, int fd)
 {
 	struct streams *all = s->all;
 

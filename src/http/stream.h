@@ -12,7 +12,7 @@
 #include <microhttpd.h>
 
 #include "base/err.h"
-#include "http/loop.h"
+#include "http/turner.h"
 #include "http/server.h"
 
 struct streams; /* all streams of one server */
@@ -26,7 +26,7 @@ stream_new(struct streams *all, size_t max_bytes, void (*on_gone)(void *arg), vo
 
 /* On the connection's event thread: from here on the stream feeds this response. */
 struct MHD_Response *
-stream_attach(struct http_stream *s, struct loop *l, struct MHD_Connection *c, int fd);
+stream_attach(struct http_stream *s, struct turner *l, struct MHD_Connection *c, int fd);
 
 /* On the event thread, while the socket is still open, attached or not: calls on_gone unless the
  * producer has closed, and drops the server's hold. */

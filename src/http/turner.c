@@ -1,4 +1,4 @@
-#include "http/loop.h"
+#include "http/turner.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,7 @@ enum {
 	STUCK_MS = 20,
 };
 
-struct loop {
+struct turner {
 	struct MHD_Daemon *mhd;
 	int epoll_fd; /* libmicrohttpd's */
 	int wake_fd;
@@ -30,14 +30,14 @@ struct loop {
 	pthread_t thread;
 };
 
-static __thread struct loop *self;
+static __thread struct turner *self;
 
-struct loop *loop_self(void)
+struct turner *turner_self(void)
 {
 	return self;
 }
 
-static void wake(struct loop *l)
+static void wake(struct turner *l)
 {
 	uint64_t one = 1;
 
@@ -47,7 +47,7 @@ static void wake(struct loop *l)
 
 /* Before the turn that looks for what was resumed: what is resumed later wakes again. Whoever has
  * set the flag but not yet written leaves it set: its write is still to come. */
-static void wake_clear(struct loop *l)
+static void wake_clear(struct turner *l)
 {
 	uint64_t count;
 
@@ -56,13 +56,13 @@ static void wake_clear(struct loop *l)
 }
 
 /* A daemon without a thread of its own does not wake anybody itself. */
-void loop_resume(struct loop *l, struct MHD_Connection *c)
+void turner_resume(struct turner *l, struct MHD_Connection *c)
 {
 	MHD_resume_connection(c);
 	wake(l);
 }
 
-static bool is_eager(struct loop *l)
+static bool is_eager(struct turner *l)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
@@ -71,7 +71,7 @@ static bool is_eager(struct loop *l)
 
 static void *turn(void *arg)
 {
-	struct loop *l = arg;
+	struct turner *l = arg;
 	struct pollfd events = {.fd = l->epoll_fd, .events = POLLIN};
 
 	self = l;
@@ -88,7 +88,7 @@ static void *turn(void *arg)
 	return NULL;
 }
 
-static int thread_start(struct loop *l, size_t stack_bytes)
+static int thread_start(struct turner *l, size_t stack_bytes)
 {
 	pthread_attr_t attr;
 	int no;
@@ -101,7 +101,7 @@ static int thread_start(struct loop *l, size_t stack_bytes)
 }
 
 /* libmicrohttpd takes an event with a NULL pointer for a wake-up, and nothing else. */
-static int wake_add(struct loop *l)
+static int wake_add(struct turner *l)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL};
 
@@ -112,9 +112,9 @@ static int wake_add(struct loop *l)
 }
 
 enum err_code
-loop_start(struct MHD_Daemon *mhd, size_t stack_bytes, struct loop **ret, struct err *e)
+turner_start(struct MHD_Daemon *mhd, size_t stack_bytes, struct turner **ret, struct err *e)
 {
-	struct loop *l = mem_alloc(sizeof(*l));
+	struct turner *l = mem_alloc(sizeof(*l));
 
 	l->mhd = mhd;
 	l->epoll_fd = MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -128,7 +128,7 @@ loop_start(struct MHD_Daemon *mhd, size_t stack_bytes, struct loop **ret, struct
 	return ERR_OK;
 }
 
-void loop_stop(struct loop *l)
+void turner_stop(struct turner *l)
 {
 	l->is_stopping = true;
 	wake(l);
