@@ -45,7 +45,7 @@ SUITES = [
     Suite("build", "build", limit_s=900, why="each kind of script/build, without a warning"),
     Suite("unit", "meson", "asan", "unit", why="cmocka, under ASan and UBSan"),
     Suite("fuzz", "meson", "asan", "fuzz", why="each fuzzer over its corpus, under ASan and UBSan"),
-    Suite("tsan", "meson", "tsan", "unit", why="cmocka, under TSan"),
+    Suite("tsan", "meson", "tsan", "threads", why="cmocka where threads meet, under TSan"),
     Suite("e2e", "pytest", "asan", options=("test/e2e", "-n", "2", "--dist", "loadfile", "--timeout", "180"),
           limit_s=1200, why="the whole, with real PostgreSQL, kubectl and psql"),
 ]
