@@ -8,9 +8,9 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 
-#include "http/turner.h"
 #include "http/server.h"
 #include "http/tls.h"
+#include "http/turner.h"
 #include "http/wire.h"
 
 struct exchange;

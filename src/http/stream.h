@@ -12,8 +12,8 @@
 #include <microhttpd.h>
 
 #include "base/err.h"
-#include "http/turner.h"
 #include "http/server.h"
+#include "http/turner.h"
 
 struct streams; /* all streams of one server */
 
