@@ -173,20 +173,6 @@ def test_both_forms_of_discovery_agree(api):
     assert {"databases", "databases/status", "members", "hosts"} <= resources
 
 
-def test_history_that_is_gone_is_said_with_410(own_platform):
-    """Compaction is by age: a change_log without its oldest rows is made by hand."""
-    api = Rest(own_platform)
-    own_platform.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
-    revision = int(api.get("/api/v1/namespaces").json["metadata"]["resourceVersion"])
-    for i in range(5):
-        api.call("PATCH", "/api/v1/namespaces/a", {"metadata": {"labels": {"n": str(i)}}}, MERGE, code=200)
-    with compactor(own_platform) as db:
-        db.execute("SELECT slipway.compact(now() + interval '1 hour', 1000000, 100000)")
-    with api.stream(f"/api/v1/namespaces?watch=1&resourceVersion={revision}") as events:
-        error = next(e for e in events if e["type"] == "ERROR")["object"]
-        assert (error["code"], error["reason"]) == (410, "Expired")
-
-
 def compactor(platform):
     """A session on the system database of a platform, by its socket."""
     socket = next(p for p in platform.data.rglob(".s.PGSQL.*") if "system" in str(p) and not p.name.endswith("lock"))

@@ -86,12 +86,6 @@ def test_server_side_apply_removes_what_its_manager_no_longer_names(platform, ns
     assert spec(platform, ns)["parameters"] == {"timezone": "UTC"}
 
 
-def test_server_side_apply_after_client_side_apply(platform, ns):
-    platform.apply(unplaced("orders", ns, size="small"))
-    server_side(platform, unplaced("orders", ns, size="large"))
-    assert spec(platform, ns)["size"] == "large"
-
-
 def test_an_edit_conflicts_with_what_server_side_apply_owns(platform, ns):
     server_side(platform, unplaced("orders", ns, size="small"), "--field-manager=team")
     platform.kubectl("patch", "db", "orders", "-n", ns, "--type=merge", "-p", '{"spec":{"size":"medium"}}')
