@@ -91,24 +91,3 @@ def test_the_system_database_listens_on_a_socket_of_ours_alone(platform):
     assert not listens(pid)
     with pytest.raises(psycopg.OperationalError, match="[Pp]eer authentication failed|Permission denied"):
         psycopg.connect(host=str(run), user="slipway", dbname="slipway", connect_timeout=5)
-
-
-def test_while_the_system_database_is_away_databases_serve_and_the_api_says_503(own_platform):
-    own_platform.apply(namespace("dev"), database("orders", "dev", version="15"))
-    own_platform.wait_database("orders", "dev")
-    uri = own_platform.secret("orders-app", "dev")["uri"]
-    postgres = own_platform.kill("postgres", signal.SIGSTOP)
-    try:
-        def says_503():
-            done = own_platform.kubectl("get", "namespaces", "--request-timeout=20s", check=1)
-            assert "ServiceUnavailable" in done.err or "unable to handle the request" in done.err, str(done)
-            return True
-        wait_for("the API to say that it cannot answer", says_503, 90)
-        with psycopg.connect(uri, connect_timeout=10) as c:
-            assert c.execute("select 1").fetchall() == [(1,)]
-        assert own_platform.pid("zone-a") and own_platform.pid("zone-b")
-    finally:
-        own_platform.kill("postgres", signal.SIGCONT)
-    wait_for("the API to answer", lambda: own_platform.kubectl("get", "namespaces").out, 60)
-    assert own_platform.pid("postgres") == postgres
-    own_platform.wait_database("orders", "dev")
