@@ -252,6 +252,21 @@ class Platform:
         return {p.cwd: p for p in self.processes()
                 if p.argv[0].endswith("/postgres") and p.cwd.startswith(f"{self.data}/hosts/")}
 
+    def system_sql(self, sql):
+        """What the system database answers to a statement, entered as the user that owns it."""
+        as_owner = [] if os.geteuid() else ["runuser", "-u", "slipway", "--"]
+        done = subprocess.run([*as_owner, "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", f"{self.data}/system/run", "-U", "slipway",
+                               "-d", "slipway", "-c", sql], cwd="/", capture_output=True, text=True, timeout=30,
+                              stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def kill_system(self, sig):
+        """Signals every process of the system database: a stopped postmaster alone leaves its sessions at work."""
+        postmaster = wait_for("postgres to run", lambda: self.pid("postgres"))
+        for p in [p.pid for p in self.processes() if p.ppid == postmaster] + [postmaster]:
+            os.kill(p, sig)
+
     def kill(self, role, sig=signal.SIGKILL):
         """Signals one of its processes; its pid."""
         pid = wait_for(f"{role} to run", lambda: self.pid(role))

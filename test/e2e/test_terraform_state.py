@@ -60,6 +60,15 @@ def test_what_makes_no_sense_is_refused(api, state):
     api.call("POST", state, "x" * (2 << 20), code=413)
 
 
+def test_a_state_is_sealed_at_rest(own_platform):
+    api = Rest(own_platform)
+    own_platform.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
+    api.call("POST", "/terraform/v1/state/a/network", {"password": "open-sesame"}, code=200)
+    sealed = own_platform.system_sql("SELECT encode(value, 'escape') FROM slipway.blob")
+    assert len(sealed) > 20 and "sesame" not in sealed
+    assert api.get("/terraform/v1/state/a/network").json == {"password": "open-sesame"}
+
+
 @pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is not on PATH")
 def test_the_real_terraform_keeps_its_state_here(platform, api, state, tmp_path):
     (tmp_path / "main.tf").write_text('terraform {\n  backend "http" {}\n}\noutput "word" {\n  value = "hello"\n}\n')
@@ -83,3 +92,4 @@ def test_the_real_terraform_keeps_its_state_here(platform, api, state, tmp_path)
     assert "HTTP remote state already locked: ID=a" in out
     terraform("force-unlock", "-force", "a")
     terraform("plan", "-input=false")
+
