@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "base/map.h"
 
-enum { STATEMENT_MS = 30000 };
-
 struct db {
 	PGconn *conn;
 	struct map prepared; /* the names of prepared statements */
@@ -111,7 +109,7 @@ enum err_code db_open(const char *conninfo, int timeout_ms, struct db **ret, str
 	struct db *d = mem_alloc(sizeof(*d));
 	bool is_in_time;
 
-	d->timeout_ms = STATEMENT_MS;
+	d->timeout_ms = DB_STATEMENT_MS;
 	d->conn = PQconnectStartParams(keys, values, 1);
 	if (!d->conn)
 		abort(); /* out of memory */

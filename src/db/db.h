@@ -30,6 +30,7 @@ PGconn *db_conn(struct db *d);
 
 /* The deadline of each further statement; 30 s at first. */
 void db_set_timeout(struct db *d, int timeout_ms);
+enum { DB_STATEMENT_MS = 30000 }; /* what it is in a new session */
 
 /* True once the connection is lost or a deadline has passed: only db_close is left. */
 bool db_is_broken(const struct db *d);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 /*
  * Row locks and fresh snapshots are the order of writes: that needs read committed. Every statement
@@ -49,12 +50,16 @@ enum err_code sessions_init(struct sessions *s, const char *conninfo, int max, s
 {
 	s->conninfo = with_target(conninfo);
 	s->is_down = true;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->probed, NULL);
 	return db_pool_new(s->conninfo, setup, max, &s->pool, e);
 }
 
 void sessions_done(struct sessions *s)
 {
 	db_pool_free(s->pool);
+	pthread_cond_destroy(&s->probed);
+	pthread_mutex_destroy(&s->lock);
 	free(s->conninfo);
 }
 
@@ -67,9 +72,77 @@ enum err_code sessions_note(struct sessions *s, enum err_code code)
 	return code;
 }
 
+/* False: the database is away, as far as can be told within SESSIONS_VERDICT_MS. True, and
+ * s->is_probing if it is for the caller to find out. */
+static bool probe_begin(struct sessions *s, bool *ret_is_mine)
+{
+	int64_t until_ms = clock_mono_ms() + SESSIONS_VERDICT_MS;
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+	bool is_late = false;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->is_probing && !is_late)
+		is_late =
+			pthread_cond_clockwait(&s->probed, &s->lock, CLOCK_MONOTONIC, &until) != 0;
+	*ret_is_mine = !s->is_probing && atomic_load(&s->is_down);
+	if (*ret_is_mine)
+		s->is_probing = true;
+	is_late = !*ret_is_mine && atomic_load(&s->is_down);
+	pthread_mutex_unlock(&s->lock);
+	return !is_late;
+}
+
+static void probe_end(struct sessions *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->is_probing = false;
+	pthread_cond_broadcast(&s->probed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* A session that was open before may belong to a server that no longer answers. */
+static enum err_code probe(struct db *d, struct err *e)
+{
+	struct db_rows rows;
+	enum err_code code;
+
+	db_set_timeout(d, SESSIONS_WAIT_MS);
+	code = db_exec(d, "SELECT 1", NULL, 0, &rows, e);
+	if (code == ERR_OK)
+		db_rows_done(&rows);
+	db_set_timeout(d, DB_STATEMENT_MS);
+	return code;
+}
+
+static enum err_code get_and_probe(struct sessions *s, struct db **ret, struct err *e)
+{
+	struct db *d;
+	enum err_code code = db_pool_get(s->pool, SESSIONS_WAIT_MS, &d, e);
+
+	if (code == ERR_OK && probe(d, e) != ERR_OK) {
+		db_pool_put(s->pool, d);
+		code = err_set(e, ERR_UNAVAILABLE, "the system database does not answer");
+	}
+	if (code == ERR_OK)
+		*ret = d;
+	return sessions_note(s, code);
+}
+
 enum err_code sessions_get(struct sessions *s, struct db **ret, struct err *e)
 {
-	return sessions_note(s, db_pool_get(s->pool, SESSIONS_WAIT_MS, ret, e));
+	bool is_mine = false;
+	enum err_code code;
+
+	if (atomic_load(&s->is_down) && !probe_begin(s, &is_mine))
+		return err_set(
+			e, ERR_UNAVAILABLE, "the system database is away: try again shortly");
+	if (!is_mine) {
+		code = db_pool_get(s->pool, SESSIONS_WAIT_MS, ret, e);
+		return code == ERR_OK ? code : sessions_note(s, code);
+	}
+	code = get_and_probe(s, ret, e);
+	probe_end(s);
+	return code;
 }
 
 void sessions_put(struct sessions *s, struct db *d)

@@ -7,6 +7,7 @@
 #ifndef SLIPWAY_STORE_SESSIONS_H
 #define SLIPWAY_STORE_SESSIONS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "db/db.h"
@@ -15,14 +16,18 @@ struct sessions {
 	char *conninfo;
 	struct db_pool *pool;
 	atomic_bool is_down; /* the last try to reach the database failed */
+	pthread_mutex_t lock;
+	pthread_cond_t probed;
+	bool is_probing; /* somebody is finding out whether it is back */
 };
 
-enum { SESSIONS_WAIT_MS = 5000 };
+enum { SESSIONS_WAIT_MS = 5000, SESSIONS_VERDICT_MS = 500 };
 
 enum err_code sessions_init(struct sessions *s, const char *conninfo, int max, struct err *e);
 void sessions_done(struct sessions *s);
 
-/* One of the pool's, for a statement or two. */
+/* One of the pool's, for a statement or two. While the database is away, one caller at a time finds
+ * out whether it is back; the others wait SESSIONS_VERDICT_MS for that at most. */
 enum err_code sessions_get(struct sessions *s, struct db **ret, struct err *e);
 void sessions_put(struct sessions *s, struct db *d);
 
