@@ -144,14 +144,32 @@ static void on_host_stopped(void *arg)
 	one_closed(arg);
 }
 
+/* Nobody will report of these servers until they have been started again. */
+static json_t *last_report(struct agent *a)
+{
+	json_t *report = host_report(a->host), *member;
+	size_t i;
+
+	json_array_foreach (jv_at(report, "members"), i, member) {
+		jv_set_str(member, "status.state", "Stopped");
+		jv_set_str(member, "status.message", "was stopped with its host's agent");
+	}
+	return report;
+}
+
 void agent_stop(struct agent *a, bool with_members, void (*done)(void *arg), void *arg)
 {
+	CLEANUP(jv_drop) json_t *last = with_members ? last_report(a) : NULL;
+
 	a->stopped = done;
 	a->stopped_arg = arg;
 	a->open = 4;
 	uv_close((uv_handle_t *)&a->thrift, on_thrift_closed);
 	renew_close(&a->renew, on_renew_closed);
-	link_close(&a->link, on_link_closed);
+	if (last)
+		link_leave(&a->link, last, on_link_closed);
+	else
+		link_close(&a->link, on_link_closed);
 	host_stop(a->host, with_members, on_host_stopped, a);
 }
 

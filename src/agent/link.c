@@ -13,6 +13,7 @@ enum {
 	REPORT_SOON_MS = 20, /* when there is nothing to say yet */
 	CALL_MS = 10 * 1000,
 	WANTS_MAX = 16 << 20,
+	LEAVE_MS = 2000,
 };
 
 static void on_again(uv_timer_t *timer);
@@ -105,7 +106,7 @@ static void on_report(uv_timer_t *timer)
 void link_touch(struct link *l)
 {
 	l->is_dirty = true;
-	if (!l->post && l->has_spoken)
+	if (!l->post && l->has_spoken && !l->is_leaving)
 		uv_timer_start(&l->report, on_report, 0, 0);
 }
 
@@ -189,4 +190,44 @@ void link_close(struct link *l, void (*closed)(struct link *l))
 	http_async_free(l->http);
 	uv_close((uv_handle_t *)&l->again, on_again_closed);
 	uv_close((uv_handle_t *)&l->report, on_report_closed);
+}
+
+static void on_left(uv_timer_t *timer)
+{
+	struct link *l = container_of(timer, struct link, again);
+
+	link_close(l, l->closed);
+}
+
+/* The client must not be freed from inside its own call. */
+static void
+on_leave_end(void *arg, enum err_code code, int status, struct str body, const char *why)
+{
+	struct link *l = arg;
+
+	(void)body;
+	l->post = NULL;
+	if (code || status != 200)
+		log_warn(
+			"the last report was not taken", "status=%d why=%s", status,
+			log_q(code ? why : ""));
+	uv_timer_start(&l->again, on_left, 0, 0);
+}
+
+void link_leave(struct link *l, const json_t *report, void (*closed)(struct link *l))
+{
+	CLEANUP(arena_done) struct arena a = {0};
+
+	if (!l->has_spoken) {
+		link_close(l, closed);
+		return;
+	}
+	l->closed = closed;
+	l->is_leaving = true;
+	calls_cancel(l);
+	uv_timer_stop(&l->again);
+	uv_timer_stop(&l->report);
+	l->post = http_async_call(
+		l->http, "POST", "/agent/v1/report", jv_text(&a, report), LEAVE_MS, NULL,
+		on_leave_end, l);
 }

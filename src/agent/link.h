@@ -31,6 +31,7 @@ struct link {
 	int failures; /* of the stream, in a row */
 	bool is_dirty; /* something changed since the report that is on its way */
 	bool has_spoken; /* a report was taken since the link began */
+	bool is_leaving; /* the last report has been made */
 	unsigned seed;
 	int handles;
 	void (*closed)(struct link *l);
@@ -47,5 +48,8 @@ void link_touch(struct link *l);
 enum err_code link_renew(struct link *l, const struct identity *id, struct err *e);
 
 void link_close(struct link *l, void (*closed)(struct link *l));
+
+/* As link_close, after this last report was taken, or could not be within two seconds. */
+void link_leave(struct link *l, const json_t *report, void (*closed)(struct link *l));
 
 #endif
