@@ -8,6 +8,7 @@ import pytest
 
 import harness
 from harness import database, namespace, wait_for
+from rest import Rest
 
 
 def parts(platform):
@@ -91,3 +92,55 @@ def test_the_system_database_listens_on_a_socket_of_ours_alone(platform):
     assert not listens(pid)
     with pytest.raises(psycopg.OperationalError, match="[Pp]eer authentication failed|Permission denied"):
         psycopg.connect(host=str(run), user="slipway", dbname="slipway", connect_timeout=5)
+
+
+@pytest.mark.parametrize("end", ["ctrl-c", "kill -9"])
+def test_databases_come_back_with_their_rows(own_platform, end):
+    own_platform.apply(namespace("dev"), database("orders", "dev", version="15", tier="flexible", standbys=1))
+    own_platform.wait_database("orders", "dev")
+    with own_platform.connect("orders", "dev") as c:
+        c.execute("create table t (n int)")
+        c.execute("insert into t values (42)")
+    uri = own_platform.secret("orders-app", "dev")["uri"]
+    servers = {folder: p.pid for folder, p in own_platform.postmasters().items()}
+    assert len(servers) == 2
+    if end == "ctrl-c":
+        own_platform.stop()
+    else:
+        own_platform.kill("up")
+        own_platform.process.wait(20)
+        own_platform.process = None
+        with psycopg.connect(uri, connect_timeout=10) as c:  # they serve while nobody watches them
+            assert c.execute("select n from t").fetchall() == [(42,)]
+        assert {f: p.pid for f, p in own_platform.postmasters().items()} == servers
+    own_platform.start()
+    own_platform.wait_database("orders", "dev")
+    if end == "kill -9":
+        assert {f: p.pid for f, p in own_platform.postmasters().items()} == servers, "a server was restarted"
+    with own_platform.connect("orders", "dev") as c:
+        assert c.execute("select n from t").fetchall() == [(42,)]
+        c.execute("insert into t values (43)")
+
+
+def test_while_the_system_database_is_away_databases_serve_and_the_api_says_503(own_platform):
+    own_platform.apply(namespace("dev"), database("orders", "dev", version="15"))
+    own_platform.wait_database("orders", "dev")
+    uri = own_platform.secret("orders-app", "dev")["uri"]
+    postgres = own_platform.pid("postgres")
+    own_platform.kill_system(signal.SIGSTOP)
+    try:
+        # kubectl would hide it: it tries again by itself while Retry-After tells it to
+        def says_503():
+            answer = Rest(own_platform).get("/api/v1/namespaces", timeout=60)
+            assert answer.code == 503, str(answer)
+            return answer
+        answer = wait_for("the API to say that it cannot answer", says_503, 90)
+        assert int(answer.headers["Retry-After"]) >= 1 and answer.json["reason"] == "ServiceUnavailable"
+        with psycopg.connect(uri, connect_timeout=10) as c:
+            assert c.execute("select 1").fetchall() == [(1,)]
+        assert own_platform.pid("zone-a") and own_platform.pid("zone-b")
+    finally:
+        own_platform.kill_system(signal.SIGCONT)
+    wait_for("the API to answer", lambda: own_platform.kubectl("get", "namespaces").out, 60)
+    assert own_platform.pid("postgres") == postgres
+    own_platform.wait_database("orders", "dev")
