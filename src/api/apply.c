@@ -1,10 +1,16 @@
 #include "api/apply.h"
 
+#include "api/body.h"
 #include "api/meta.h"
 #include "api/status.h"
 #include "api/write.h"
 #include "base/clock.h"
 #include "codec/fields.h"
+
+/* What kubectl keeps for its client-side apply. Its server-side apply goes on from there, and keeps
+ * it up to date, so that the same person may change from the one to the other and back. */
+#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
+#define LAST_APPLIED_MANAGER "kubectl"
 
 struct applying {
 	struct admission w;
@@ -75,19 +81,62 @@ static json_t *applied_admit(struct applying *p)
 	return status;
 }
 
+static bool is_by_kubectl(const struct admission *w)
+{
+	return !w->call->route.is_status && strcmp(w->options.manager, LAST_APPLIED_MANAGER) == 0;
+}
+
+static const char *last_applied_text(const json_t *object)
+{
+	return json_string_value(
+		json_object_get(jv_at(object, "metadata.annotations"), LAST_APPLIED));
+}
+
+/* NULL: none, or none that counts here, or none that can be read. The caller's to drop. */
+static json_t *last_applied_read(const struct admission *w)
+{
+	const char *text = last_applied_text(w->live);
+	json_t *v = NULL;
+	struct err e = {0};
+
+	if (text && is_by_kubectl(w))
+		jv_parse(str_of(text), BODY_MAX, &v, &e);
+	return v;
+}
+
+/* The next client-side apply starts from what was applied here. */
+static void last_applied_write(struct applying *p)
+{
+	struct admission *w = &p->w;
+	CLEANUP(jv_drop) json_t *config = NULL;
+
+	if (!last_applied_text(w->object) || !is_by_kubectl(w))
+		return;
+	config = json_deep_copy(p->applied);
+	jv_remove(config, "metadata.managedFields");
+	json_object_del(jv_at(config, "metadata.annotations"), LAST_APPLIED);
+	json_object_set_new(
+		jv_object_at(w->object, "metadata.annotations"), LAST_APPLIED,
+		jv_string(jv_text(w->call->arena, config)));
+}
+
 static json_t *merge(struct applying *p)
 {
 	struct admission *w = &p->w;
+	CLEANUP(jv_drop) json_t *last_applied = last_applied_read(w);
 	struct fields_conflicts conflicts = {.arena = w->call->arena};
 	struct err e = {0};
 	char now[CLOCK_TEXT];
 	enum err_code code = fields_apply(
-		w->kind->schema, w->live, p->applied, w->options.manager, w->kind->api_version,
-		w->call->route.is_status ? "status" : "", w->options.is_forced,
-		clock_text_s(clock_wall_us(), now), &w->object, &conflicts, &e);
+		w->kind->schema, w->live, p->applied, last_applied, w->options.manager,
+		w->kind->api_version, w->call->route.is_status ? "status" : "",
+		w->options.is_forced, clock_text_s(clock_wall_us(), now), &w->object, &conflicts,
+		&e);
 
 	if (code == ERR_CONFLICT)
 		return conflict_status(&conflicts);
+	if (!code)
+		last_applied_write(p);
 	return code ? status_of_err(w->kind, w->call->route.name, code, &e) : NULL;
 }
 

@@ -267,6 +267,7 @@ struct applying {
 	struct managers managers;
 	struct manager *own;
 	json_t *before; /* the set that it owned */
+	json_t *handed; /* the set that nobody refuses it: live still has it as last applied */
 	struct fields_conflicts *conflicts;
 	const char *other; /* who owns the fields that conflict_add gets */
 };
@@ -314,6 +315,22 @@ static void before_first_apply(
 	json_decref(removed);
 }
 
+/* The fields that live still has as last_applied says. */
+static json_t *still_as(const struct schema *s, const json_t *live, const json_t *last_applied)
+{
+	CLEANUP(jv_drop) json_t *set = NULL;
+	struct fields_diff d;
+
+	if (!live || !json_is_object(last_applied))
+		return NULL;
+	fields_compare(s->root, last_applied, live, &d);
+	set = fields_of(s->root, last_applied);
+	set_become(&set, fields_set_without(set, d.modified));
+	set_become(&set, fields_set_without(set, d.removed));
+	fields_diff_done(&d);
+	return json_incref(set);
+}
+
 static json_t *set_of_all(const struct managers *m)
 {
 	json_t *all = NULL;
@@ -359,9 +376,11 @@ static void conflict_add(void *ctx, const char *path)
 
 static void conflicts_find(struct applying *p, const json_t *set)
 {
+	CLEANUP(jv_drop) json_t *contested = fields_set_without(set, p->handed);
+
 	for (size_t i = 0; i < p->managers.n; i++) {
 		const struct manager *m = &p->managers.v[i];
-		CLEANUP(jv_drop) json_t *common = fields_set_common(m->set, set);
+		CLEANUP(jv_drop) json_t *common = fields_set_common(m->set, contested);
 
 		if (m == p->own || !common)
 			continue;
@@ -459,8 +478,9 @@ static enum err_code apply_run(
 }
 
 enum err_code fields_apply(
-	const struct schema *s, const json_t *live, const json_t *applied, const char *manager,
-	const char *api_version, const char *subresource, bool force, const char *now, json_t **ret,
+	const struct schema *s, const json_t *live, const json_t *applied,
+	const json_t *last_applied, const char *manager, const char *api_version,
+	const char *subresource, bool force, const char *now, json_t **ret,
 	struct fields_conflicts *conflicts, struct err *e)
 {
 	CLEANUP(jv_drop) json_t *config = NULL;
@@ -474,7 +494,9 @@ enum err_code fields_apply(
 	config = config_make(applied, subresource);
 	before_first_apply(&p.managers, s, live, api_version, now);
 	p.own = manager_find(&p.managers, manager, apply, api_version, subresource);
+	p.handed = still_as(s, live, last_applied);
 	code = apply_run(&p, s, live, config, force, now, ret, e);
+	json_decref(p.handed);
 	json_decref(p.before);
 	managers_done(&p.managers);
 	return code;

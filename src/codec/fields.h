@@ -27,14 +27,17 @@ struct fields_conflicts {
 /*
  * Server-side apply of `applied` by manager onto live (NULL: create). Without force, a field that
  * another manager owns with another value is a conflict: ERR_CONFLICT, *conflicts is filled, and e
- * has Kubernetes' sentence. Fields that the manager applied before and no longer names are removed
- * unless somebody else owns them. subresource is "" (status is left out of what is applied) or
- * "status" (all but status is). now is as clock_text_s writes it. The result's managedFields are
- * sorted, and where nothing changed it equals live.
+ * has Kubernetes' sentence. It is none where last_applied (what a client wrote before by comparing
+ * on its own, or NULL) has the value that live still has: that is taken over. Fields that the
+ * manager applied before and no longer names are removed unless somebody else owns them.
+ * subresource is "" (status is left out of what is applied) or "status" (all but status is). now is
+ * as clock_text_s writes it. The result's managedFields are sorted, and where nothing changed it
+ * equals live.
  */
 enum err_code fields_apply(
-	const struct schema *s, const json_t *live, const json_t *applied, const char *manager,
-	const char *api_version, const char *subresource, bool force, const char *now, json_t **ret,
+	const struct schema *s, const json_t *live, const json_t *applied,
+	const json_t *last_applied, const char *manager, const char *api_version,
+	const char *subresource, bool force, const char *now, json_t **ret,
 	struct fields_conflicts *conflicts, struct err *e);
 
 /*

@@ -190,9 +190,21 @@ class Platform:
             raise Late(f"slipway up did not end in {timeout} s:\n{self.tail(self.log)}") from None
         assert self.process.returncode == code, self.tail(self.log)
         self.process = None
-        wait_for("no process of it to be left", lambda: not self.processes(), 5)
+        self.wait_gone()
         left = ports & set(listening_inodes().values())
         assert not left, f"somebody still listens at {left}"
+
+    def wait_gone(self, timeout=5):
+        """Until no process of it is left; says which are."""
+        left = []
+
+        def gone():
+            left[:] = self.processes()
+            return not left
+        try:
+            wait_for("no process of it to be left", gone, timeout)
+        except Late as late:
+            raise Late(f"{late}: {left}") from None
 
     def close(self):
         """Stops it if it runs, and checks that it left no process, no port and no sanitizer's report."""

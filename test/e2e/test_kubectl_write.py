@@ -86,6 +86,22 @@ def test_server_side_apply_removes_what_its_manager_no_longer_names(platform, ns
     assert spec(platform, ns)["parameters"] == {"timezone": "UTC"}
 
 
+def test_server_side_apply_goes_on_from_client_side_apply(platform, ns):
+    platform.apply(unplaced("orders", ns, size="small", storage="10Gi"))
+    server_side(platform, unplaced("orders", ns, size="large"))
+    assert spec(platform, ns)["size"] == "large"
+    platform.apply(unplaced("orders", ns, size="medium"))
+    assert spec(platform, ns)["size"] == "medium"
+
+
+def test_server_side_apply_does_not_take_what_was_edited_since_the_client_side_one(platform, ns):
+    platform.apply(unplaced("orders", ns, size="small"))
+    platform.kubectl("patch", "db", "orders", "-n", ns, "--type=merge", "-p", '{"spec":{"size":"medium"}}')
+    done = server_side(platform, unplaced("orders", ns, size="large"), check=1)
+    assert "Apply failed with 1 conflict" in done.err and 'conflict with "kubectl-patch"' in done.err
+    assert spec(platform, ns)["size"] == "medium"
+
+
 def test_an_edit_conflicts_with_what_server_side_apply_owns(platform, ns):
     server_side(platform, unplaced("orders", ns, size="small"), "--field-manager=team")
     platform.kubectl("patch", "db", "orders", "-n", ns, "--type=merge", "-p", '{"spec":{"size":"medium"}}')

@@ -54,7 +54,7 @@ apply(const struct schema *s, const json_t *live, const json_t *config, const ch
 	struct err e;
 
 	assert(!fields_apply(
-		s, live, config, manager, "x/v1", "", true, "2026-11-24T09:00:00Z", &ret,
+		s, live, config, live, manager, "x/v1", "", true, "2026-11-24T09:00:00Z", &ret,
 		&conflicts, &e));
 	arena_done(&a);
 	return ret;

@@ -48,16 +48,18 @@ static int world_end(void **state)
 	return 0;
 }
 
-static enum err_code
-apply_as(struct world *w, const char *manager, bool force, const char *applied, const char *now)
+static enum err_code apply_after(
+	struct world *w, const char *last_applied, const char *manager, bool force,
+	const char *applied, const char *now)
 {
 	CLEANUP(jv_drop) json_t *config = value_of(applied);
+	CLEANUP(jv_drop) json_t *last = last_applied ? value_of(last_applied) : NULL;
 	json_t *ret = NULL;
 	enum err_code code;
 
 	w->conflicts = (struct fields_conflicts){.arena = &w->arena};
 	code = fields_apply(
-		w->schema, w->live, config, manager, "slipway.dev/v1", "", force, now, &ret,
+		w->schema, w->live, config, last, manager, "slipway.dev/v1", "", force, now, &ret,
 		&w->conflicts, &w->e);
 	if (code) {
 		assert_null(ret);
@@ -66,6 +68,12 @@ apply_as(struct world *w, const char *manager, bool force, const char *applied, 
 	json_decref(w->live);
 	w->live = ret;
 	return ERR_OK;
+}
+
+static enum err_code
+apply_as(struct world *w, const char *manager, bool force, const char *applied, const char *now)
+{
+	return apply_after(w, NULL, manager, force, applied, now);
 }
 
 static void update_as(
@@ -307,6 +315,36 @@ static void force_takes_the_field(void **state)
 		"flux Apply 10 {\"f:spec\":{\"f:tier\":{}}}\n");
 }
 
+static void what_was_applied_by_the_client_and_is_still_so_is_no_conflict(void **state)
+{
+	struct world *w = *state;
+	static const char first[] = "{" META "},'spec':{'tier':'single','standbys':1}}";
+
+	update_as(w, "kubectl-client-side-apply", "", first, t1);
+	assert_int_equal(
+		apply_after(
+			w, first, "kubectl", false,
+			"{" META "},'spec':{'tier':'flexible','standbys':1}}", t2),
+		ERR_OK);
+	assert_live(w, "{" META "},'spec':{'tier':'flexible','standbys':1}}");
+}
+
+static void what_was_changed_since_the_client_applied_it_is_a_conflict(void **state)
+{
+	struct world *w = *state;
+	static const char first[] = "{" META "},'spec':{'tier':'single','standbys':1}}";
+
+	update_as(w, "kubectl-client-side-apply", "", first, t1);
+	update_as(w, "kubectl-edit", "", "{" META "},'spec':{'tier':'single','standbys':2}}", t1);
+	assert_int_equal(
+		apply_after(
+			w, first, "kubectl", false,
+			"{" META "},'spec':{'tier':'flexible','standbys':3}}", t2),
+		ERR_CONFLICT);
+	assert_int_equal(w->conflicts.n, 1);
+	assert_string_equal(w->conflicts.v[0].field, ".spec.standbys");
+}
+
 static void the_same_value_is_owned_together(void **state)
 {
 	struct world *w = *state;
@@ -475,6 +513,8 @@ int main(void)
 		promise(what_another_owns_too_stays),
 		promise(another_value_of_a_field_of_another_is_a_conflict),
 		promise(conflicts_of_items_name_their_keys),
+		promise(what_was_applied_by_the_client_and_is_still_so_is_no_conflict),
+		promise(what_was_changed_since_the_client_applied_it_is_a_conflict),
 		promise(force_takes_the_field),
 		promise(the_same_value_is_owned_together),
 		promise(applying_the_same_again_changes_nothing),
