@@ -22,6 +22,8 @@ import yaml
 HOSTS = int(os.environ.get("SLIPWAY_FLEET_HOSTS", "1000"))
 PER_HOST, ZONES, CLIENTS, MEASURE_S = 10, 3, 8, 30
 CPU_LIMIT, FLEET_MIB, SERVE_MIB, AGENT_MIB = 0.25, 150, 40, 12
+IDLE_CASES = ("idle/serve/rss", "idle/serve/pss", "idle/agent/rss", "idle/agent/pss")
+FLEET_CASES = ("cpu", "database-cpu", "rss", "silent-hosts")
 MIB = 1 << 20
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLEET = pathlib.Path(os.environ.get("SLIPWAY_FLEET", ROOT / "build/release/test/bench/fleet"))
@@ -141,8 +143,10 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     b = bench.Bench("api")
     with tempfile.TemporaryDirectory(prefix="slipway-fleet.") as folder, harness.Platform() as platform:
-        idle(b, platform)
-        fleet(b, platform, folder)
+        if b.wants(*IDLE_CASES):
+            idle(b, platform)
+        if b.wants(*(f"fleet/{HOSTS}x{PER_HOST}/{c}" for c in FLEET_CASES)):
+            fleet(b, platform, folder)
 
 
 if __name__ == "__main__":

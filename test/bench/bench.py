@@ -5,8 +5,10 @@
     figures.say("kill/lost", 0, unit="rows", better="lower")
 
 Functions give one figure a call. ratio is ours / theirs; every time is a monotonic one. What is for people goes to
-standard error, by note().
+standard error, by note(). Cases that SLIPWAY_BENCH_CASE (a pattern) leaves out are neither measured nor said; wants()
+tells what need not be prepared.
 """
+import fnmatch
 import json
 import os
 import statistics
@@ -51,8 +53,15 @@ def version_of(*argv):
 class Bench:
     def __init__(self, name, out=sys.stdout):
         self.name, self.out = name, out
+        self.pattern = os.environ.get("SLIPWAY_BENCH_CASE", "*")
+
+    def wants(self, *cases):
+        """Is one of them to be measured?"""
+        return any(fnmatch.fnmatchcase(c, self.pattern) for c in cases)
 
     def say(self, case, ours, *, unit, better, peer=None, theirs=None, runs=1, **more):
+        if not self.wants(case):
+            return
         line = {"bench": self.name, "case": case, "ours": rounded(ours)}
         if peer:
             line |= {"peer": peer, "theirs": rounded(theirs)}
@@ -63,6 +72,8 @@ class Bench:
 
     def compare(self, case, ours, theirs, *, peer, unit, better, runs=5, warmup=1, **more):
         """Takes both in turns, the first one changing, so that what the machine does meanwhile meets both alike."""
+        if not self.wants(case):
+            return
         figures = {ours: [], theirs: []}
         for i in range(warmup + runs):
             for f in (ours, theirs) if i % 2 else (theirs, ours):

@@ -46,3 +46,13 @@ def test_only_results_reach_standard_output(capfd):
     assert capfd.readouterr().out == ""
     assert not bench_run.run(["true"])
     assert not bench_run.run(["sh", "-c", f"echo '{line}'; exit 1"])
+
+
+def test_a_case_that_is_not_asked_for_is_neither_measured_nor_said(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setenv("SLIPWAY_BENCH_CASE", "write/*")
+    b = bench.Bench("x", out)
+    b.compare("read/1", None, None, peer="p 1", unit="us", better="lower")
+    b.say("read/2", 1, unit="us", better="lower")
+    assert out.getvalue() == ""
+    assert b.wants("read/1", "write/1") and not b.wants("read/1", "read/2")
