@@ -100,9 +100,10 @@ static void member_look(struct host_member *m)
 		act(m, s->busy);
 	if (has_status_changed(m)) {
 		m->urgent_until_ms = now + URGENT_MS;
-		say(m, &before);
-		if (!h->is_stopping)
+		if (!h->is_stopping) { /* nothing that it decides is done any more */
+			say(m, &before);
 			h->on_change(h->arg);
+		}
 	}
 	h->driver->watch(m->server, m->next.is_urgent && now < m->urgent_until_ms);
 	if (h->is_stopping)
@@ -138,6 +139,7 @@ static struct host_member *member_open(struct host *h, struct want *w)
 	h->open++;
 	m->server = h->driver->open(&h->shared, w, on_server, m);
 	member_decide(w, h->driver->seen(m->server), &m->next);
+	say(m, &(struct member_next){0});
 	return m;
 }
 

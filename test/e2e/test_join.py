@@ -4,6 +4,7 @@ import json
 import pytest
 
 import harness
+import hosts
 import network
 import servers
 from harness import wait_for
@@ -11,43 +12,17 @@ from harness import wait_for
 pytestmark = pytest.mark.skipif(not network.can(), reason="needs root and network namespaces")
 
 
-class Site:
-    """A control plane in a namespace, and what joins it from others."""
-
-    def __init__(self, net, folder):
-        self.net, self.folder = net, folder
-        self.pg = servers.Postgres(folder, 15)
-        self.serve = servers.Serve(folder, "--database", self.pg.url, listen=f"{net.PLANE}:6443", prefix=net.prefix("plane"))
-        self.url = self.serve.ready()["api"]
-
-    def token(self, zone, **kw):
-        more = [a for k, v in kw.items() for a in (f"--{k}", v)]
-        return self.serve.slipway("token", "create", "--zone", zone, *more).out.strip()
-
-    def agent_argv(self, name, *argv):
-        return [*self.net.prefix(name), harness.BIN, "agent", "--data", self.folder.path / name, *argv]
-
-    def join_argv(self, name, zone, token):
-        return self.agent_argv(name, "--join", self.url, "--zone", zone, "--name", name, "--token", token)
-
-    def refused(self, name, zone, token):
-        """The sentence with which an agent that may not join ends."""
-        done = harness.call(self.join_argv(name, zone, token), check=1, timeout=60)
-        assert not (self.folder.path / name / "agent.json").exists()
-        return done.err.splitlines()[-1].removeprefix("slipway agent: ")
-
-    def host(self, name):
-        done = self.serve.kubectl("get", "host", name, "-o", "json", check=False)
-        return done.json if done.code == 0 else None
-
-    def heard(self, name):
-        return wait_for(f"host {name} to be heard", lambda: (self.host(name) or {}).get("status", {}).get("lastHeard"))
+def refused(site, name, zone, token):
+    """The sentence with which an agent that may not join ends."""
+    done = harness.call(site.join_argv(name, zone, token), check=1, timeout=60)
+    assert not (site.folder.path / name / "agent.json").exists()
+    return done.err.splitlines()[-1].removeprefix("slipway agent: ")
 
 
 @pytest.fixture(scope="module")
 def site():
     with network.network() as net, servers.Folder() as folder:
-        yield Site(net, folder)
+        yield hosts.Site(net, folder)
 
 
 def test_a_machine_joins_with_one_command_and_comes_back_without_it(site):
@@ -74,7 +49,7 @@ def test_a_token_is_used_once(site):
     token = site.token("zone-e")
     site.folder.start(site.join_argv("e1", "zone-e", token), "e1.log")
     site.heard("e1")
-    assert "token" in site.refused("e2", "zone-e", token)
+    assert "token" in refused(site, "e2", "zone-e", token)
     assert site.host("e2") is None
 
 
@@ -87,20 +62,20 @@ def test_a_token_expires(site):
         end = datetime.datetime.fromisoformat(made["expires"].replace("Z", "+00:00"))
         return datetime.datetime.now(datetime.timezone.utc) > end + datetime.timedelta(seconds=1)
     wait_for("the token to expire", over)
-    assert "token" in site.refused("f1", "zone-f", made["token"])
+    assert "token" in refused(site, "f1", "zone-f", made["token"])
 
 
 def test_a_token_is_for_its_zone_and_name(site):
     site.net.host("g1")
-    assert "zone" in site.refused("g1", "zone-h", site.token("zone-g"))
-    assert "g2" in site.refused("g1", "zone-g", site.token("zone-g", name="g2"))
+    assert "zone" in refused(site, "g1", "zone-h", site.token("zone-g"))
+    assert "g2" in refused(site, "g1", "zone-g", site.token("zone-g", name="g2"))
 
 
 def test_a_platform_with_another_ca_is_not_told_anything(site):
     site.net.host("i1")
     secret, _, pin = site.token("zone-i").partition(".")
     wrong = f"{secret}.{'0' * len(pin)}"
-    sentence = site.refused("i1", "zone-i", wrong)
+    sentence = refused(site, "i1", "zone-i", wrong)
     assert "certificate" in sentence or "CA" in sentence or "authority" in sentence
     # nothing was sent, so it is still good
     site.folder.start(site.join_argv("i1", "zone-i", f"{secret}.{pin}"), "i1.log")
