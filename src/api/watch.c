@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/read.h"
+#include "api/rotation.h"
 #include "api/selection.h"
 #include "api/status.h"
 #include "api/table.h"
@@ -109,11 +110,22 @@ static json_t *table_of(struct watch *w, const json_t *object)
 	return t;
 }
 
+/* A new password that no server takes yet: it is told when one does. */
+static bool is_too_early(const struct watch *w, enum store_event_type type, struct str text)
+{
+	CLEANUP(jv_drop) json_t *o = NULL;
+
+	return type != STORE_DELETED && rotation_may_be_pending(w->kind, text) &&
+		!jv_parse(text, SIZE_MAX, &o, NULL) && rotation_is_pending(w->kind, o);
+}
+
 static void send_object(struct watch *w, enum store_event_type type, struct str text)
 {
 	CLEANUP(jv_drop) json_t *o = NULL;
 	CLEANUP(jv_drop) json_t *other = NULL;
 
+	if (is_too_early(w, type, text))
+		return;
 	if (w->selection.is_exact && w->form == FORM_OBJECT) {
 		send_text(w, type_names[type], text);
 		return;
@@ -347,10 +359,15 @@ static json_t *watch_begin(struct call *c, struct watch *w, int64_t *revision)
 	bool has_initial = *revision <= 0 || is_true(c, "sendInitialEvents");
 	struct err e = {0};
 	enum err_code code = ERR_OK;
+	json_t *status = NULL;
 	int retry_s = 1;
 
 	if (!store_is_up(c->api->store, &retry_s))
 		return status_unavailable(retry_s);
+	if (has_initial && w->form == FORM_OBJECT && !strcmp(w->kind->name, "Secret"))
+		status = rotation_finish_all(c); /* to be told it is to have fetched it */
+	if (status)
+		return status;
 	if (has_initial)
 		code = send_initial(c, w, revision, &e);
 	if (!code && w->early.n > WATCH_STREAM_MAX)
