@@ -69,7 +69,7 @@ static void lay_host(struct api *a, json_t *o)
 	if (!store_pulse_get(a->store, name, &body, &age_ms, NULL))
 		json_object_set_new(
 			status, "lastHeard",
-			json_string(clock_text_s(clock_wall_us() - age_ms * 1000, text)));
+			json_string(clock_text(clock_wall_us() - age_ms * 1000, text)));
 }
 
 static const struct {

@@ -9,6 +9,7 @@
 #include "app/address.h"
 #include "app/folder.h"
 #include "app/trim.h"
+#include "base/child.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -63,6 +64,15 @@ static const char *host_name(struct arena *a)
 	return name;
 }
 
+/* An agent that has servers stops them also when it is asked to while it starts. */
+static void signals_hold(bool is_held)
+{
+	sigset_t set;
+
+	child_stop_signals(&set);
+	sigprocmask(is_held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 /* A folder that has joined needs nothing of this, and --join does it no harm. */
 static enum err_code
 join(struct host *h, const struct agent_values *v, const char *token, struct err *e)
@@ -77,9 +87,14 @@ join(struct host *h, const struct agent_values *v, const char *token, struct err
 	};
 	enum err_code code = ERR_OK;
 
+	if (!file_exists(folder_file(&h->arena, &h->folder, "agent.json")))
+		signals_hold(false); /* there is nothing to stop yet, and this may take long */
 	if (!j.address)
 		code = address_towards(&h->arena, v->join, &j.address, e);
-	return code ? code : agent_join(&j, e);
+	if (!code)
+		code = agent_join(&j, e);
+	signals_hold(true);
+	return code;
 }
 
 static enum err_code check(const struct agent_values *v, struct err *e)
@@ -161,6 +176,7 @@ static enum err_code host_run(struct host *h, const struct agent_values *v, stru
 	if (code)
 		return code;
 	signals_watch(h);
+	signals_hold(false);
 	trim();
 	uv_run(&h->loop, UV_RUN_DEFAULT);
 	return ERR_OK;
@@ -174,6 +190,7 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 
 	log_set_role("agent");
 	signal(SIGPIPE, SIG_IGN);
+	signals_hold(true);
 	uv_loop_init(&h.loop);
 	code = prepare(&h, values, &e);
 	if (!code)

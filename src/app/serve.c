@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "app/address.h"
 #include "app/pki.h"
+#include "base/child.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/kubeconfig.h"
@@ -276,10 +277,7 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 
 	log_set_role("serve");
 	/* blocked before any thread starts, so that they come to signal_wait alone */
-	sigemptyset(&s.signals);
-	sigaddset(&s.signals, SIGTERM);
-	sigaddset(&s.signals, SIGINT);
-	sigaddset(&s.signals, SIGHUP);
+	child_stop_signals(&s.signals);
 	sigprocmask(SIG_BLOCK, &s.signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	code = serve(&s, values, &e);

@@ -47,6 +47,7 @@ struct up {
 	struct kubeconfig admin;
 	struct http_client *client;
 	int64_t started_ms;
+	int64_t agents_us; /* wall clock, when the agents were started */
 };
 
 static void say(const struct up *u, const char *fmt, ...) PRINTF(2, 3);
@@ -346,10 +347,20 @@ agent_start(struct up *u, const struct up_values *v, const struct up_zone *z, st
 	p = part_add(
 		u, arena_printf(&u->arena, "the agent of %s", z->name),
 		arena_printf(&u->arena, "log/%s.log", z->name), argv, n, env);
+	p->conf.holds_signals = true;
 	p->stop_signal = SIGINT;
 	p->stop_ms = STOP_SERVERS_MS;
 	proc_step(p, PROC_START, clock_mono_ms());
 	return ERR_OK;
+}
+
+/* By the agent that was started now: what the host's conditions say may be older. */
+static bool is_heard(const struct up *u, const json_t *host)
+{
+	const char *text = jv_str_or(host, "status.lastHeard", "");
+	int64_t heard_us;
+
+	return clock_parse(str_of(text), &heard_us, NULL) == ERR_OK && heard_us > u->agents_us;
 }
 
 static enum err_code host_ready(struct up *u, const char *name, struct err *e)
@@ -364,7 +375,7 @@ static enum err_code host_ready(struct up *u, const char *name, struct err *e)
 	if (code)
 		return code;
 	status = cond_status(host, "Ready");
-	if (!status || strcmp(status, "True") != 0)
+	if (!is_heard(u, host) || !status || strcmp(status, "True") != 0)
 		return err_set(e, ERR_UNAVAILABLE, "host %s is not ready", name);
 	return ERR_OK;
 }
@@ -384,6 +395,7 @@ static enum err_code agents_start(struct up *u, const struct up_values *v, struc
 {
 	enum err_code code;
 
+	u->agents_us = clock_wall_us();
 	for (size_t i = 0; i < u->config.n; i++) {
 		code = agent_start(u, v, &u->config.zones[i], e);
 		if (code)

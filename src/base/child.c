@@ -29,7 +29,7 @@ struct launch {
 	int in_fd, out_fd; /* out_fd -1: ours */
 	int error_fd; /* what fails before exec is told here: its errno */
 	pid_t parent;
-	bool is_session, dies_with_us;
+	bool is_session, holds_signals, dies_with_us;
 };
 
 /* The file that a name without a slash means on PATH. */
@@ -81,15 +81,25 @@ static char **env_merge(struct arena *a, const char *const *added)
 	return env;
 }
 
-static void signals_reset(void)
+void child_stop_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGHUP);
+}
+
+static void signals_reset(bool holds_signals)
 {
 	struct sigaction def = {.sa_handler = SIG_DFL};
-	sigset_t none;
+	sigset_t mask;
 
 	for (int s = 1; s < NSIG; s++)
 		sigaction(s, &def, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&mask);
+	if (holds_signals)
+		child_stop_signals(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 /* Runs in the child; returns (with errno) only when something failed. */
@@ -112,7 +122,7 @@ static void launch_exec(const struct launch *l)
 		return;
 	/* a library may have opened one without O_CLOEXEC */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	signals_reset();
+	signals_reset(l->holds_signals);
 	execve(l->path, l->argv, l->env);
 }
 
@@ -194,6 +204,7 @@ enum err_code child_start(const struct child_conf *c, struct child *ret, struct 
 		.in_fd = null_fd,
 		.parent = getpid(),
 		.is_session = c->is_session,
+		.holds_signals = c->holds_signals,
 		.dies_with_us = c->dies_with_us,
 	};
 	enum err_code code;

@@ -7,6 +7,7 @@
 #ifndef SLIPWAY_BASE_CHILD_H
 #define SLIPWAY_BASE_CHILD_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -20,6 +21,8 @@ struct child_conf {
 	const char *log_path; /* both outputs are appended here (0600); NULL: see outputs */
 	int out_fd; /* when log_path is NULL: where both outputs go; 0: ours */
 	bool is_session; /* setsid: a signal at our terminal does not reach it */
+	bool holds_signals; /* starts with child_stop_signals blocked, and lets them in when it can
+				handle them: none is lost on a program that just starts */
 	bool dies_with_us; /* SIGTERM when the thread that started it ends (PR_SET_PDEATHSIG) */
 };
 
@@ -27,6 +30,9 @@ struct child {
 	pid_t pid;
 	int pidfd; /* readable when it has ended */
 };
+
+/* Those that ask a program to stop: SIGINT, SIGTERM, SIGHUP. */
+void child_stop_signals(sigset_t *ret);
 
 enum err_code child_start(const struct child_conf *c, struct child *ret, struct err *e);
 

@@ -94,6 +94,21 @@ def test_the_system_database_listens_on_a_socket_of_ours_alone(platform):
         psycopg.connect(host=str(run), user="slipway", dbname="slipway", connect_timeout=5)
 
 
+def test_ctrl_c_while_it_starts_again_stops_the_servers_that_went_on(own_platform):
+    own_platform.apply(namespace("dev"), database("orders", "dev", version="15"))
+    own_platform.wait_database("orders", "dev")
+    own_platform.kill("up")
+    own_platform.process.wait(20)
+    own_platform.process = None
+    assert len(own_platform.postmasters()) == 1
+
+    old = {p.pid for p in own_platform.processes()}
+    own_platform.start(ready=False)
+    wait_for("a new agent", lambda: [p for p in own_platform.processes()
+                                     if p.pid not in old and p.argv[1:2] == ("agent",)], 30)
+    own_platform.stop()  # which checks that nothing is left
+
+
 @pytest.mark.parametrize("end", ["ctrl-c", "kill -9"])
 def test_databases_come_back_with_their_rows(own_platform, end):
     own_platform.apply(namespace("dev"), database("orders", "dev", version="15", tier="flexible", standbys=1))

@@ -113,6 +113,10 @@ static void a_child_inherits_no_descriptor_and_no_signal(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(child_run(&a, &c, 10000, 100, &out, NULL), ERR_OK);
 	assert_string_equal(out.p, "4\n0000000000000000\n0000000000000000\n");
+
+	c.holds_signals = true;
+	assert_int_equal(child_run(&a, &c, 10000, 100, &out, NULL), ERR_OK);
+	assert_string_equal(out.p, "4\n0000000000004003\n0000000000000000\n");
 	close(pair[0]);
 	close(pair[1]);
 }
