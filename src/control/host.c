@@ -41,6 +41,18 @@ static void say(json_t *host, bool is_heard, struct outcome *o)
 				name, zone));
 }
 
+/* Writes what is said only where it is news. */
+static void judge(const json_t *host, bool is_heard, struct outcome *o)
+{
+	json_t *next = json_deep_copy(host);
+
+	say(next, is_heard, o);
+	if (json_equal(next, host))
+		json_decref(next);
+	else
+		outcome_write(o, STORE_STATUS, next);
+}
+
 enum err_code
 host_reconcile(struct context *x, const char *ns, const char *name, struct arena *a, struct err *e)
 {
@@ -53,17 +65,9 @@ host_reconcile(struct context *x, const char *ns, const char *name, struct arena
 		return code;
 	is_heard = host_is_heard(x, name, &is_known);
 	if (!is_known)
-		return ERR_OK;
+		return ERR_OK; /* the loop asks again each second */
 	o->arena = a;
-	{
-		json_t *next = json_deep_copy(host);
-
-		say(next, is_heard, o);
-		if (json_equal(next, host))
-			json_decref(next);
-		else
-			outcome_write(o, STORE_STATUS, next);
-	}
+	judge(host, is_heard, o);
 	code = context_apply(x, arena_printf(a, "Host//%s", name), o, e);
 	outcome_done(o);
 	return code;

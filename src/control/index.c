@@ -23,15 +23,22 @@ struct entry {
 	char *kind, *ns, *name;
 	int64_t revision;
 	struct family *family;
-	json_t *host; /* a Host: the fields that place_host_of reads */
-	char *on; /* a Member: the name of its Host */
+	json_t *host; /* a Host: the fields of it that place_host_of reads */
+	struct place *place; /* of a Host, or of a Member: where it is */
 	bool is_terminating; /* a Namespace */
-	bool is_ready; /* a Host */
 	bool is_seen; /* since the list began */
+};
+
+/* A Host by name, and how many Members say that they are there; its row may have gone. */
+struct place {
+	char *name;
+	struct entry *host; /* NULL: it has */
+	size_t members;
 };
 
 struct index {
 	pthread_mutex_t lock;
+	struct map places; /* by the Host's name; never removed */
 	struct map entries; /* "kind/ns/name" */
 	struct map families; /* the same way, of Databases */
 	struct index_hosts *hosts; /* NULL: to be made anew */
@@ -51,7 +58,6 @@ static void entry_free(struct entry *n)
 	free(n->kind);
 	free(n->ns);
 	free(n->name);
-	free(n->on);
 	json_decref(n->host);
 	free(n);
 }
@@ -80,11 +86,28 @@ void index_free(struct index *x)
 		free(((struct family *)slot->value)->key);
 		free(slot->value);
 	}
+	map_for_each (slot, &x->places) {
+		free(((struct place *)slot->value)->name);
+		free(slot->value);
+	}
+	map_done(&x->places);
 	map_done(&x->entries);
 	map_done(&x->families);
 	hosts_forget(x);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
+}
+
+static struct place *place_get(struct index *x, const char *host)
+{
+	struct place *p = map_get(&x->places, str_of(host));
+
+	if (p)
+		return p;
+	p = mem_alloc(sizeof(*p));
+	p->name = mem_strdup(host);
+	map_put(&x->places, str_of(host), p);
+	return p;
 }
 
 static struct str key_of(const char *kind, const char *ns, const char *name, char ret[KEY_MAX])
@@ -166,7 +189,7 @@ touch_key(index_key *touch, void *arg, const char *kind, const char *ns, const c
 }
 
 /* All Databases that may care: those with a member there, and those that wait for something. */
-static void touch_for_host(struct index *x, const char *host, index_key *touch, void *arg)
+static void touch_for_host(struct index *x, const struct place *host, index_key *touch, void *arg)
 {
 	map_for_each (slot, &x->families) {
 		struct family *f = slot->value;
@@ -175,7 +198,7 @@ static void touch_for_host(struct index *x, const char *host, index_key *touch, 
 		list_for_each (at, &f->children) {
 			const struct entry *n = list_entry(at, struct entry, at);
 
-			is_touched |= n->on && !strcmp(n->on, host);
+			is_touched |= n->place == host;
 		}
 		if (is_touched)
 			touch(arg, f->key);
@@ -203,17 +226,24 @@ static void put_host(struct index *x, struct entry *n, const json_t *o, index_ke
 {
 	json_t *digest = host_digest(o);
 	bool is_changed = !json_equal(digest, n->host);
-	struct place_host h;
 
-	place_host_of(o, &h);
-	n->is_ready = h.is_ready;
 	json_decref(n->host);
 	n->host = digest;
+	n->place = place_get(x, n->name);
+	n->place->host = n;
 	touch_key(touch, arg, "Host", "", n->name);
 	if (!is_changed)
 		return;
 	hosts_forget(x);
-	touch_for_host(x, n->name, touch, arg);
+	touch_for_host(x, n->place, touch, arg);
+}
+
+static bool is_terminating(struct index *x, const char *ns)
+{
+	char text[KEY_MAX];
+	const struct entry *n = map_get(&x->entries, key_of("Namespace", "", ns, text));
+
+	return n && n->is_terminating;
 }
 
 static void
@@ -223,12 +253,14 @@ put_child(struct index *x, struct entry *n, const json_t *o, index_key *touch, v
 
 	list_remove(&n->at);
 	n->family = family_get(x, n->ns, database_of(o));
-	if (!strcmp(n->kind, "Database"))
-		n->family->is_there = true;
-	else
+	if (strcmp(n->kind, "Database") != 0)
 		list_push_back(&n->family->children, &n->at);
-	if (!strcmp(n->kind, "Member") && !n->on) {
-		n->on = mem_strdup(jv_str_or(o, "spec.host", ""));
+	else if (is_terminating(x, n->ns)) /* it may not be protected any more */
+		touch_key(touch, arg, "Namespace", "", n->ns);
+	n->family->is_there |= !strcmp(n->kind, "Database");
+	if (!strcmp(n->kind, "Member") && !n->place) {
+		n->place = place_get(x, jv_str_or(o, "spec.host", ""));
+		n->place->members++;
 		hosts_forget(x);
 	}
 	if (was != n->family)
@@ -269,14 +301,6 @@ void index_put(struct index *x, const json_t *o, index_key *touch, void *arg)
 	pthread_mutex_unlock(&x->lock);
 }
 
-static bool is_terminating(struct index *x, const char *ns)
-{
-	char text[KEY_MAX];
-	const struct entry *n = map_get(&x->entries, key_of("Namespace", "", ns, text));
-
-	return n && n->is_terminating;
-}
-
 /* Under the lock. */
 static void forget(struct index *x, struct entry *n, index_key *touch, void *arg)
 {
@@ -292,10 +316,12 @@ static void forget(struct index *x, struct entry *n, index_key *touch, void *arg
 	if (f)
 		touch(arg, f->key);
 	if (n->host) {
-		touch_for_host(x, n->name, touch, arg);
-		hosts_forget(x);
+		n->place->host = NULL;
+		touch_for_host(x, n->place, touch, arg);
+	} else if (n->place) {
+		n->place->members--;
 	}
-	if (n->on)
+	if (n->place)
 		hosts_forget(x);
 	map_remove(&x->entries, key_of(n->kind, n->ns, n->name, key));
 	entry_free(n);
@@ -370,32 +396,23 @@ static const char *keep(struct arena *a, const char *s)
 static void hosts_make(struct index *x)
 {
 	struct index_hosts *h = mem_alloc(sizeof(*h));
-	struct map by_name = {0};
 
 	h->users = 1;
-	h->v = arena_array(&h->arena, struct place_host, x->entries.n + 1);
-	map_for_each (slot, &x->entries) {
-		const struct entry *n = slot->value;
+	h->v = arena_array(&h->arena, struct place_host, x->places.n + 1);
+	map_for_each (slot, &x->places) {
+		const struct place *place = slot->value;
 		struct place_host *p = &h->v[h->n];
 
-		if (!n->host)
+		if (!place->host)
 			continue;
-		place_host_of(n->host, p);
+		place_host_of(place->host->host, p);
 		p->name = keep(&h->arena, p->name);
 		p->zone = keep(&h->arena, p->zone);
 		p->address = keep(&h->arena, p->address);
 		p->silent_since = keep(&h->arena, p->silent_since);
-		map_put(&by_name, str_of(p->name), p);
+		p->members = place->members;
 		h->n++;
 	}
-	map_for_each (slot, &x->entries) {
-		const struct entry *n = slot->value;
-		struct place_host *p = n->on ? map_get(&by_name, str_of(n->on)) : NULL;
-
-		if (p)
-			p->members++;
-	}
-	map_done(&by_name);
 	x->hosts = h;
 }
 

@@ -39,6 +39,7 @@ struct loop {
 	bool is_stopping;
 	bool is_leading;
 	bool is_gone; /* the watch has missed rows */
+	bool is_away; /* the system database is, as workers have seen: said once */
 	/* the leading thread's own: */
 	struct store_watch *watch;
 	int64_t hosts_at_ms, prune_at_ms, resync_at_ms;
@@ -101,24 +102,42 @@ static void complain(struct loop *l, const char *key, const struct err *e)
 	}
 }
 
+/* Says once that the system database is away, and once that it is back. */
+static void note_away(struct loop *l, bool is_away, const struct err *e)
+{
+	if (flag_get(l, &l->is_away) == is_away)
+		return;
+	flag_set(l, &l->is_away, is_away);
+	if (is_away)
+		log_warn("controllers wait", "why=%s", log_q(e->text));
+	else
+		log_info("controllers go on", "why=%s", log_q("the system database is back"));
+}
+
+static int64_t delay_max_ms(enum err_code code)
+{
+	if (code == ERR_CONFLICT)
+		return CONFLICT_MS;
+	return code == ERR_UNAVAILABLE ? AWAY_MS : QUEUE_BACKOFF_MAX_MS;
+}
+
 static void work_on(struct loop *l, const char *key)
 {
 	struct err e = {0};
 	enum err_code code = flag_get(l, &l->is_leading) ? dispatch(l, key, &e) : ERR_OK;
-	int64_t delay;
 
 	if (code == ERR_OK) {
+		note_away(l, false, &e);
 		queue_done(l->x->queue, key);
 		return;
 	}
-	if (code != ERR_CONFLICT && code != ERR_UNAVAILABLE)
-		complain(l, key, &e);
-	if (code != ERR_CONFLICT)
+	if (code == ERR_UNAVAILABLE) {
+		note_away(l, true, &e);
+	} else if (code != ERR_CONFLICT) {
 		log_warn("reconcile failed", "key=%s why=%s", key, log_q(e.text));
-	delay = code == ERR_CONFLICT      ? CONFLICT_MS
-		: code == ERR_UNAVAILABLE ? AWAY_MS
-					  : QUEUE_BACKOFF_MAX_MS;
-	queue_fail(l->x->queue, key, delay);
+		complain(l, key, &e);
+	}
+	queue_fail(l->x->queue, key, delay_max_ms(code));
 }
 
 static void *worker_run(void *arg)
@@ -221,6 +240,7 @@ static void begin(struct loop *l)
 	l->prune_at_ms = now + PRUNE_MS;
 	l->resync_at_ms = now + l->resync_ms;
 	flag_set(l, &l->is_leading, true);
+	queue_hold(l->x->queue, false);
 }
 
 static void end(struct loop *l)
@@ -228,6 +248,7 @@ static void end(struct loop *l)
 	if (!flag_get(l, &l->is_leading))
 		return;
 	flag_set(l, &l->is_leading, false);
+	queue_hold(l->x->queue, true);
 	watch_end(l);
 	queue_clear(l->x->queue);
 	log_info("controllers rest", "why=%s", "another replica leads");
@@ -326,6 +347,7 @@ enum err_code loop_start(const struct loop_conf *c, struct loop **ret, struct er
 
 	l->x = c->context;
 	l->resync_ms = c->resync_ms;
+	queue_hold(l->x->queue, true); /* nobody looks at a key before all is listed */
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

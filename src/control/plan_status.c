@@ -198,7 +198,7 @@ static void say_replicated(struct cluster *c)
 		return;
 	}
 	text = m ? trouble_text(c, m) : c->blocked.text ? c->blocked.text : "A standby is missing";
-	if (c->primary && c->primary->was && is_blocked_on_standby(c))
+	if (c->was_settled_once && c->primary && is_blocked_on_standby(c))
 		text = arena_printf(c->arena, "Writes wait for a standby. %s", text);
 	else if (n)
 		text = arena_printf(

@@ -3,13 +3,12 @@
 #include "base/clock.h"
 #include "control/mutant.h"
 #include "control/reign.h"
-#include "kinds/member.h"
 
 /* The case of one Database: names as "ANY 1 (...)", sets as flags of its members. */
 struct sync {
 	struct cluster *c;
 	const char *wish; /* names that the primary shall have, as read */
-	const char *in_force; /* that it says it has */
+	const char *in_force; /* that it has proven to have; NULL: none yet */
 	bool is_in_force; /* the last wish is */
 	bool goal[CLUSTER_MEMBERS_MAX]; /* whom writes shall wait for */
 	size_t goal_n, set_n;
@@ -139,28 +138,27 @@ static void goal_choose(struct sync *s)
 			goal_add(s, i);
 }
 
-/* In a new Database nobody writes yet: the primary may count its standbys before they are there,
- * which saves a round. Its roles and databases must be made: they would wait too. */
-static bool may_wait_for_new_ones(const struct sync *s)
+/* All standbys that stay: false where there are none. */
+static bool all_choose(const struct cluster *c, bool *ret)
 {
-	struct cluster *c = s->c;
+	bool is_any = false;
 
-	return !c->was_settled_once && c->standbys_wanted &&
-		!strcmp(jv_str_or(c->primary->status, "rolesHash", ""),
-			member_roles_hash(c->arena, c->primary->spec));
+	for (size_t i = 0; i < c->members_n; i++) {
+		ret[i] = !c->members[i].is_primary && cluster_member_stays(&c->members[i]);
+		is_any |= ret[i];
+	}
+	return is_any;
 }
 
+/* In a new Database nobody writes yet (agents do not wait for standbys): the primary may count its
+ * standbys before they are there, which saves a round. */
 static const char *names_for_empty(struct sync *s)
 {
-	bool all[CLUSTER_MEMBERS_MAX] = {false}, is_any = false;
+	bool all[CLUSTER_MEMBERS_MAX];
 
 	if (s->goal_n)
 		return names_of(s, s->goal);
-	for (size_t i = 0; i < s->c->members_n; i++) {
-		all[i] = !s->c->members[i].is_primary && cluster_member_stays(&s->c->members[i]);
-		is_any |= all[i];
-	}
-	if (is_any && may_wait_for_new_ones(s))
+	if (!s->c->was_settled_once && all_choose(s->c, all))
 		return names_of(s, all);
 	return s->c->is_strict && !MUTANT(MUTANT_STRICT_LETS_GO) ? s->wish : "";
 }
@@ -272,10 +270,10 @@ static struct sync sync_of(struct cluster *c)
 	struct sync s = {
 		.c = c,
 		.wish = jv_str_or(p->was, "synchronousStandbyNames", ""),
-		.in_force = jv_str_or(p->status, "synchronous.names", ""),
+		.in_force = jv_str(p->status, "synchronous.names"),
 	};
 
-	s.is_in_force = !strcmp(s.wish, s.in_force);
+	s.is_in_force = s.in_force && !strcmp(s.wish, s.in_force);
 	return s;
 }
 
@@ -287,8 +285,8 @@ void plan_sync(struct cluster *c)
 	if (!c->primary)
 		return;
 	s = sync_of(c);
-	if (!jv_str(c->primary->spec, "synchronousStandbyNames"))
-		jv_set_str(c->primary->spec, "synchronousStandbyNames", "");
+	if (!c->primary->was)
+		names_put(&s, names_for_empty(&s));
 	if (!is_primary_known(c))
 		return;
 	goal_choose(&s);
@@ -301,10 +299,10 @@ void plan_sync(struct cluster *c)
 bool plan_sync_depends_on(const struct cluster *c, const struct cluster_member *m)
 {
 	const char *wish = jv_str_or(c->primary->spec, "synchronousStandbyNames", "");
-	const char *in_force = jv_str_or(c->primary->status, "synchronous.names", "");
+	const char *in_force = jv_str(c->primary->status, "synchronous.names");
 
 	if (MUTANT(MUTANT_REMOVE_COUNTED))
 		return false;
-	return m->is_in_set || !is_primary_known(c) || names_has(wish, m->slot) ||
+	return m->is_in_set || !is_primary_known(c) || !in_force || names_has(wish, m->slot) ||
 		names_has(in_force, m->slot);
 }

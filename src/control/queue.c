@@ -25,7 +25,7 @@ struct queue {
 	struct map items;
 	struct item **heap; /* the first is the next that is due */
 	size_t n, cap;
-	bool is_stopped;
+	bool is_held, is_stopped;
 };
 
 static void heap_set(struct queue *q, size_t at, struct item *i)
@@ -167,7 +167,7 @@ const char *queue_take(struct queue *q, int timeout_ms)
 
 	pthread_mutex_lock(&q->lock);
 	while (!q->is_stopped) {
-		int64_t next = q->n ? q->heap[0]->due_ms : never;
+		int64_t next = q->n && !q->is_held ? q->heap[0]->due_ms : never;
 
 		now = clock_mono_ms();
 		if (next <= now) {
@@ -183,6 +183,14 @@ const char *queue_take(struct queue *q, int timeout_ms)
 	}
 	pthread_mutex_unlock(&q->lock);
 	return i ? i->key : NULL;
+}
+
+void queue_hold(struct queue *q, bool is_held)
+{
+	pthread_mutex_lock(&q->lock);
+	q->is_held = is_held;
+	pthread_cond_signal(&q->wake); /* each taker passes it on while more are due */
+	pthread_mutex_unlock(&q->lock);
 }
 
 /* Back to those that wait, or away when nobody asked for it meanwhile. */

@@ -28,6 +28,9 @@ void queue_add(struct queue *q, const char *key, int64_t delay_ms);
  * key is the caller's, and its text valid, until queue_done or queue_fail. */
 const char *queue_take(struct queue *q, int timeout_ms);
 
+/* While held, what is added waits, due or not. A new queue is not held. */
+void queue_hold(struct queue *q, bool is_held);
+
 /* The key was dealt with: its back-off begins anew. */
 void queue_done(struct queue *q, const char *key);
 

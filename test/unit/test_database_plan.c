@@ -51,6 +51,7 @@ static void a_flexible_database_is_ready_after_three_transactions(void **state)
 	assert_string_equal(text_at(&w, "Member", "orders-2", "spec.zone"), "zone-b");
 	assert_string_equal(text_at(&w, "Member", "orders-1", "spec.standbys.0"), "orders-2");
 	assert_null(jv_at(world_get(&w, "Member", "orders-2"), "spec.upstream"));
+	assert_string_equal(names_of(&w), "ANY 1 (\"orders_2\")"); /* from the first start */
 	obeys(&w, "orders-1", 5433);
 	world_reconcile(&w);
 	assert_string_equal(text_at(&w, "Member", "orders-2", "spec.upstream.host"), "127.0.1.1");
