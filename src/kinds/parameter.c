@@ -15,6 +15,7 @@ enum { PARAMETERS_MAX = 1000, PARAMETER_COLUMNS = 8 };
 
 static struct parameter table[PARAMETERS_MAX];
 static size_t table_n;
+static const struct parameter *by_name[PARAMETERS_MAX]; /* whatever the case of their letters */
 static struct arena table_arena;
 
 static const char *const context_names[] = {"reload", "restart", "internal", "developer"};
@@ -76,6 +77,13 @@ static bool line_parse(struct str line, struct parameter *ret)
 	return context >= 0 && type >= 0 && ret->majors;
 }
 
+static int name_compare(const void *a, const void *b)
+{
+	return strcasecmp(
+		(*(const struct parameter *const *)a)->name,
+		(*(const struct parameter *const *)b)->name);
+}
+
 enum err_code parameter_init(struct err *e)
 {
 	struct str rest = kinds_parameters[0].bytes, line;
@@ -85,6 +93,9 @@ enum err_code parameter_init(struct err *e)
 			return err_set(
 				e, ERR_INTERNAL, "parameters.tsv: line %zu is none of a parameter",
 				table_n + 1);
+	for (size_t i = 0; i < table_n; i++)
+		by_name[i] = &table[i];
+	qsort(by_name, table_n, sizeof(by_name[0]), name_compare);
 	return ERR_OK;
 }
 
@@ -100,11 +111,21 @@ int parameter_major(const char *version)
 
 const struct parameter *parameter_find(int major, const char *name)
 {
+	size_t low = 0, high = table_n;
+
 	if (major < PARAMETER_MAJOR_MIN || major > PARAMETER_MAJOR_MAX)
 		return NULL;
-	for (size_t i = 0; i < table_n; i++)
-		if (table[i].majors >> major & 1 && !strcasecmp(table[i].name, name))
-			return &table[i];
+	while (low < high) { /* to the first that is not before it */
+		size_t middle = (low + high) / 2;
+
+		if (strcasecmp(by_name[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < table_n && !strcasecmp(by_name[low]->name, name); low++)
+		if (by_name[low]->majors >> major & 1)
+			return by_name[low]; /* a name may have a line for some majors each */
 	return NULL;
 }
 
