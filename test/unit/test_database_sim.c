@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "base/clock.h"
 #include "control/mutant.h"
@@ -20,25 +19,6 @@
 #include "sim_servers.h"
 
 int mutant;
-
-/* Where a run's memory came from is not what this test is about: that, and pages that guard a
- * password, took most of its time. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "malloc_context_size=1:quarantine_size_mb=4";
-}
-
-/* In libsodium's place. */
-void *sodium_malloc(size_t n)
-{
-	return mem_alloc(n);
-}
-
-void sodium_free(void *p)
-{
-	free(p);
-}
 
 enum { STEPS = 1500, CALM_ROUNDS = 400, SEEDS = 60, MUTANT_SEEDS = 600 };
 
