@@ -74,6 +74,7 @@ void home_read_state(const char *home, struct home_state *ret)
 	ret->port = (int)jv_int(json, "port", 0);
 	ret->epoch = jv_int(json, "epoch", 0);
 	ret->restarted = jv_int(json, "restarted", 0);
+	ret->restart_ms = jv_int(json, "restartMs", 0);
 	ret->is_initialised = jv_bool(json, "initialised", false);
 	TEXT_READ(json, "access", ret->access);
 	TEXT_READ(json, "roles", ret->roles);
@@ -95,6 +96,7 @@ enum err_code home_write_state(const char *home, const struct home_state *s, str
 	jv_set(json, "port", json_integer(s->port));
 	jv_set(json, "epoch", json_integer(s->epoch));
 	jv_set(json, "restarted", json_integer(s->restarted));
+	jv_set(json, "restartMs", json_integer(s->restart_ms));
 	jv_set(json, "initialised", json_boolean(s->is_initialised));
 	jv_set_str(json, "access", s->access);
 	jv_set_str(json, "roles", s->roles);

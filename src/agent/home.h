@@ -18,6 +18,7 @@ struct home_state {
 	int port; /* 0: none yet */
 	int64_t epoch; /* whose role is in place */
 	int64_t restarted; /* spec.restart that the last start carried out */
+	int64_t restart_ms; /* that the last restart took, from its stop to taking connections; 0 */
 	bool is_initialised; /* there was a whole data folder once */
 	char access[HOME_HASH], roles[HOME_HASH]; /* of the want whose roles are there */
 

@@ -84,6 +84,8 @@ static json_t *status_make(
 		jv_set_str(status, "endpoint", endpoint);
 	}
 	jv_set(status, "restarted", json_integer(s->restarted));
+	if (s->restart_ms)
+		jv_set(status, "restartMs", json_integer(s->restart_ms));
 	if (s->settings[0])
 		jv_set_str(status, "settingsHash", s->settings);
 	if (s->roles[0])

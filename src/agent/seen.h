@@ -76,7 +76,7 @@ struct seen {
 	/* state.json */
 	char saved[SEEN_HASH]; /* hash of want.json */
 	int64_t epoch; /* whose role is in place */
-	int64_t restarted;
+	int64_t restarted, restart_ms;
 	int port; /* 0: none yet */
 	bool is_noted; /* it holds what is known now */
 

@@ -43,6 +43,7 @@ struct driver_server {
 	struct home_state noted; /* what state.json holds */
 	struct process process;
 	int64_t rotated_ms;
+	int64_t stopped_ms; /* monotonic: since when a restart keeps clients away; 0: none does */
 	int port_fd; /* holds the port for a server that has not started yet; -1 */
 
 	struct probe probe;
@@ -148,6 +149,17 @@ static void process_ended(struct driver_server *s)
 	data_look(s);
 }
 
+/* How long a restart keeps clients away is what the next one is expected to take. */
+static void restart_measure(struct driver_server *s, enum unit_act act)
+{
+	if (act == UNIT_ACT_INTERRUPT)
+		s->stopped_ms = s->want->restart > s->state.restarted ? clock_mono_ms() : 0;
+	if (act != UNIT_ACT_GREET || !s->stopped_ms)
+		return;
+	s->state.restart_ms = MAX(clock_mono_ms() - s->stopped_ms, INT64_C(1));
+	s->stopped_ms = 0;
+}
+
 static void on_process(struct process *p, enum unit_act act)
 {
 	struct driver_server *s = container_of(p, struct driver_server, process);
@@ -157,6 +169,7 @@ static void on_process(struct process *p, enum unit_act act)
 		process_other(s);
 	if (p->state == UNIT_DOWN)
 		process_ended(s);
+	restart_measure(s, act);
 	if (act == UNIT_ACT_GREET)
 		probe_start(&s->probe, roles_conninfo(&a, s->home, s->state.port, "postgres"));
 	if (p->is_port_taken)
@@ -318,6 +331,7 @@ static const struct seen *server_seen(struct driver_server *s)
 	v->has_major = discover_bin(s->host->programs, s->want->major);
 	v->epoch = s->state.epoch;
 	v->restarted = s->state.restarted;
+	v->restart_ms = s->state.restart_ms;
 	v->port = s->state.port;
 	v->is_noted = memcmp(&s->state, &s->noted, sizeof(s->state)) == 0;
 	v->process = s->process.state;
@@ -363,6 +377,8 @@ static void server_want(struct driver_server *s, struct want *w)
 	conf_hash_make(s);
 	if (is_other)
 		failure_forget(s);
+	if (!w->is_running)
+		s->stopped_ms = 0;
 	if (is_other && s->process.state == UNIT_DOWN && s->seen.busy == STEP_NONE)
 		data_look(s);
 }

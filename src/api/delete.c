@@ -62,6 +62,43 @@ static json_t *failed_precondition(
 			asked, what, there));
 }
 
+/* Its objects of a kind, each of which would go with it. */
+static json_t *
+contents_check_kind(const struct deletion *d, const struct kind *k, const char *ns, struct err *e)
+{
+	struct store_filter filter = {.ns = ns};
+	CLEANUP(jv_drop) json_t *all = NULL;
+	json_t *o;
+	int64_t revision;
+	size_t i;
+	enum err_code code =
+		store_list_json(d->c->api->store, k->name, &filter, &all, &revision, e);
+
+	if (code)
+		return status_of_err(d->c->route.kind, ns, code, e);
+	json_array_foreach (all, i, o)
+		if (k->check_delete(o, e))
+			return status_forbidden(
+				d->c->route.kind, ns,
+				arena_printf(
+					d->c->arena, "%s %s in it: %s", k->name,
+					jv_str_or(o, "metadata.name", ""), e->text));
+	return NULL;
+}
+
+/* A namespace cannot be taken back from its end, so what is protected in it is asked before. */
+static json_t *contents_check(const struct deletion *d, const char *ns, struct err *e)
+{
+	size_t n;
+	const struct kind *k = kinds_all(&n);
+	json_t *status = NULL;
+
+	for (size_t i = 0; i < n && !status; i++)
+		if (k[i].is_namespaced && k[i].check_delete)
+			status = contents_check_kind(d, &k[i], ns, e);
+	return status;
+}
+
 static json_t *deletion_check(const struct deletion *d, const json_t *live)
 {
 	const struct kind *k = d->c->route.kind;
@@ -75,6 +112,8 @@ static json_t *deletion_check(const struct deletion *d, const json_t *live)
 		return failed_precondition(d, live, "ResourceVersion", d->revision, revision);
 	if (k->check_delete && k->check_delete(live, &e))
 		return status_forbidden(k, jv_str(live, "metadata.name"), e.text);
+	if (!strcmp(k->name, "Namespace"))
+		return contents_check(d, jv_str_or(live, "metadata.name", ""), &e);
 	return NULL;
 }
 

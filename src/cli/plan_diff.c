@@ -147,25 +147,59 @@ static void note(json_t *change, const char *key, const char *text)
 	json_array_append_new(list, json_string(text));
 }
 
+/* What the last restart of the primary took, else of a standby, which has the same data; 0: there
+ * was none. */
+static int64_t pause_measured(const json_t *live)
+{
+	const json_t *all = jv_at(live, "status.members"), *m;
+	int64_t longest = 0;
+	size_t i;
+
+	json_array_foreach (all, i, m) {
+		int64_t ms = jv_int(m, "restartMs", 0);
+
+		if (ms > 0 && strcmp(jv_str_or(m, "role", ""), "primary") == 0)
+			return ms;
+		longest = MAX(longest, ms);
+	}
+	return longest;
+}
+
+static const char *pause_text(struct arena *a, const json_t *live, const json_t *wanted)
+{
+	int64_t ms = pause_measured(live);
+	const char *in_window =
+		jv_at(wanted, "spec.maintenanceWindow") ? "in the maintenance window: " : "";
+	const char *what = standbys(live) > 0
+		? "one server after the other, the primary last: its connections end, and writes "
+		  "wait"
+		: "connections end, and the database is away";
+
+	if (ms)
+		return arena_printf(
+			a, "%s%s about %.1f s, as at its last restart", in_window, what,
+			(double)MAX(ms, INT64_C(100)) / 1000);
+	return arena_printf(
+		a, "%s%s 1 to 3 s, as most do: it was not restarted so far", in_window, what);
+}
+
 static void restart_add(struct arena *a, json_t *change, const json_t *live, const json_t *wanted)
 {
 	CLEANUP(jv_drop) json_t *from = database_settings(live);
 	CLEANUP(jv_drop) json_t *to = database_settings(wanted);
 	json_t *settings =
 		database_restart_reasons(jv_str_or(live, "spec.version", "15"), from, to);
-	const char *pause = standbys(live) > 0
-		? "one server after the other, the primary last: its connections end, and writes "
-		  "wait 1 to 3 s while it restarts"
-		: "connections end, and the database is away 1 to 3 s while it restarts";
+	json_t *restart;
 
 	if (json_array_size(settings) == 0) {
 		json_decref(settings);
 		return;
 	}
-	if (jv_at(wanted, "spec.maintenanceWindow"))
-		pause = arena_printf(a, "in the maintenance window: %s", pause);
-	json_object_set_new(
-		change, "restart", json_pack("{s:o, s:s}", "settings", settings, "pause", pause));
+	restart =
+		json_pack("{s:o, s:s}", "settings", settings, "pause", pause_text(a, live, wanted));
+	if (pause_measured(live))
+		json_object_set_new(restart, "pauseMs", json_integer(pause_measured(live)));
+	json_object_set_new(change, "restart", restart);
 }
 
 static void note_losses(

@@ -303,6 +303,8 @@ static void put_entry(struct cluster *c, json_t *members, struct cluster_member 
 	jv_set_str(m->entry, "zone", m->zone);
 	jv_set_str(m->entry, "state", m->is_deleting ? "Removing" : m->state);
 	jv_set_str(m->entry, "endpoint", jv_str(m->status, "endpoint"));
+	if (jv_at(m->status, "restartMs"))
+		json_object_set(m->entry, "restartMs", jv_at(m->status, "restartMs"));
 	if (m->is_primary)
 		jv_remove(m->entry, "sync");
 	else

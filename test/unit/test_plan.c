@@ -87,7 +87,7 @@ static void a_parameter_that_needs_it_restarts_with_its_pause(void **state)
 		"      spec.parameters: (none) -> {\"max_connections\":\"70\"}\n"
 		"      restart for max_connections\n"
 		"      pause: one server after the other, the primary last: its connections end, "
-		"and writes wait 1 to 3 s while it restarts\n"
+		"and writes wait 1 to 3 s, as most do: it was not restarted so far\n"
 		"\nPlan: 1 to restart.\n");
 }
 
@@ -102,6 +102,21 @@ static void a_size_restarts_for_its_settings(void **state)
 	assert_int_equal(plan_action_of(c), PLAN_RESTART);
 	assert_non_null(strstr(jv_str(c, "restart.pause"), "away 1 to 3 s"));
 	assert_string_equal(jv_str(c, "restart.settings.0"), "max_connections");
+}
+
+static void a_pause_is_what_the_last_restart_took(void **state)
+{
+	const char *said =
+		text_of(DATABASE FLEXIBLE "}\nstatus: {members: [{role: standby, restartMs: 900}, "
+					  "{role: primary, restartMs: 1449}]}",
+			DATABASE FLEXIBLE ", parameters: {max_connections: '70'}}");
+
+	assert_non_null(strstr(said, "writes wait about 1.4 s, as at its last restart\n"));
+	said =
+		text_of(DATABASE FLEXIBLE "}\nstatus: {members: [{role: standby, restartMs: 900}, "
+					  "{role: primary}]}",
+			DATABASE FLEXIBLE ", parameters: {max_connections: '70'}}");
+	assert_non_null(strstr(said, "writes wait about 0.9 s, as at its last restart\n"));
 }
 
 static void a_standby_that_goes_is_destroyed(void **state)
@@ -228,6 +243,7 @@ int main(void)
 		cmocka_unit_test(a_reload_is_a_change_in_place),
 		cmocka_unit_test(a_parameter_that_needs_it_restarts_with_its_pause),
 		cmocka_unit_test(a_size_restarts_for_its_settings),
+		cmocka_unit_test(a_pause_is_what_the_last_restart_took),
 		cmocka_unit_test(a_standby_that_goes_is_destroyed),
 		cmocka_unit_test(a_standby_that_comes_costs_nothing),
 		cmocka_unit_test(lists_are_compared_by_name),
