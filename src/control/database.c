@@ -113,23 +113,29 @@ static bool is_orphan(const json_t *o, const char *uid)
 		!cluster_is_owned_by(o, uid);
 }
 
-/* What belonged to a Database that is no more, or to an earlier one of the name. */
-static void collect(const struct reading *r, const char *uid, struct outcome *o)
+/* What belonged to a Database that is no more, or to an earlier one of the name; is there any? */
+static bool collect(const struct reading *r, const char *uid, struct outcome *o)
 {
+	bool is_any = false;
 	json_t *one;
 	size_t i;
 
 	json_array_foreach (r->members, i, one) {
 		if (!is_orphan(one, uid))
 			continue;
+		is_any = true;
 		if (!cluster_is_deleting(one))
 			outcome_delete(o, one);
 		else
 			plan_member_release(o, one, has_host(r, one));
 	}
-	json_array_foreach (r->secrets, i, one)
-		if (is_orphan(one, uid))
-			outcome_delete(o, one);
+	json_array_foreach (r->secrets, i, one) {
+		if (!is_orphan(one, uid))
+			continue;
+		is_any = true;
+		outcome_delete(o, one);
+	}
+	return is_any;
 }
 
 /* The file of the maintenance window's zone; one that cannot be read is the plan's to tell of. */
@@ -167,18 +173,21 @@ enum err_code database_reconcile(
 	struct reading r = {0};
 	const char *key = arena_printf(a, "Database/%s/%s", ns, name);
 	enum err_code code = context_get(x, "Database", ns, name, &r.database, e);
+	bool has_garbage = false;
 
 	o->arena = garbage->arena = a;
 	if (!code)
 		code = read_family(x, ns, name, a, &r, e);
 	if (!code) {
-		collect(&r, jv_str_or(r.database, "metadata.uid", "none"), garbage);
+		has_garbage = collect(&r, jv_str_or(r.database, "metadata.uid", "none"), garbage);
 		code = context_apply(x, key, garbage, e);
 	}
 	if (!code && r.database) {
 		plan(x, &r, a, o);
 		code = context_apply(x, key, o, e);
 		index_settle(x->index, ns, name, !code && o->is_settled);
+	} else if (!code) {
+		index_settle(x->index, ns, name, !has_garbage);
 	}
 	outcome_done(o);
 	outcome_done(garbage);
