@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ enum {
 	CONNINFO_MAX = 4096,
 	HOSTS_MAX = OPT_STRS_MAX + 4,
 	TOKEN_CHARS = 40,
+	ARENAS = 2, /* of malloc: each keeps what it once had */
+	LARGE_BYTES = 256 << 10, /* a block of its own, given back when it is freed */
 };
 
 struct serve_values {
@@ -269,6 +272,14 @@ static enum err_code serve(struct serve *s, const struct serve_values *v, struct
 	return ERR_OK;
 }
 
+/* A list of many objects must not leave its size behind. */
+static void memory_limit(void)
+{
+	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
+
 static int run(const struct opt_verb *verb, const void *values, char **args, size_t n)
 {
 	struct serve s = {.folder = {.lock_fd = -1}};
@@ -276,6 +287,7 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 	struct err e;
 
 	log_set_role("serve");
+	memory_limit();
 	/* blocked before any thread starts, so that they come to signal_wait alone */
 	child_stop_signals(&s.signals);
 	sigprocmask(SIG_BLOCK, &s.signals, NULL);
