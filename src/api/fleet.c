@@ -5,26 +5,20 @@
 
 #include "api/follow.h"
 #include "api/hash.h"
+#include "api/want_line.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "kinds/credential.h"
 
-/* A role of a member's spec, ready to be sent. */
-struct role {
-	char *text; /* its JSON without the closing brace */
-	char *verifier; /* "namespace/name" of the Secret */
-};
-
 struct member {
 	struct list on_host;
 	struct host *host;
-	char *uid, *ns, *name;
-	char *head; /* {"uid":…,"spec":{… without roles and without the closing brace */
-	struct role *roles;
-	size_t roles_n;
+	char *uid;
+	struct want_line line;
 	uint64_t want; /* hash of what its host must make true */
-	uint64_t status, writing; /* hashes: of the row, of what is being written */
+	uint64_t status, writing, told; /* hashes: of the row, of what is being written, of what
+					   its host told last */
 	int64_t writing_ms;
 	char lsn[24];
 	int64_t lag_bytes;
@@ -38,7 +32,10 @@ struct host {
 	int64_t count;
 	bool is_there; /* it has a row */
 	bool is_seen;
-	uint64_t status; /* hash of what its agent last said of it */
+	uint64_t status; /* hash of what its agent last said of it; 0: it must be heard anew */
+	uint64_t gist; /* of its last report; 0: the next one must be read */
+	struct member **told; /* whom that report named, in its order */
+	size_t told_n;
 	int64_t revision; /* of the last change that its wants show */
 };
 
@@ -76,77 +73,14 @@ static struct host *host_get(struct fleet *f, const char *name)
 	return h;
 }
 
-/* Members: from an object to text that waits to be sent. */
-
-static void member_clear(struct member *m)
-{
-	for (size_t i = 0; i < m->roles_n; i++) {
-		free(m->roles[i].text);
-		free(m->roles[i].verifier);
-	}
-	free(m->roles);
-	free(m->head);
-	m->roles = NULL;
-	m->roles_n = 0;
-	m->head = NULL;
-}
-
 static void member_free(struct member *m)
 {
-	member_clear(m);
+	want_line_done(&m->line);
 	list_remove(&m->on_host);
-	if (m->host)
-		m->host->count--;
+	m->host->count--;
+	m->host->gist = 0;
 	free(m->uid);
-	free(m->ns);
-	free(m->name);
 	free(m);
-}
-
-/* The JSON of an object without its closing brace, so that more can follow. */
-static char *open_text(const json_t *v)
-{
-	struct buf out = {0};
-
-	jv_print(&out, v, false);
-	out.p[out.n - 1] = 0;
-	return out.p;
-}
-
-static void member_set_roles(struct member *m, const json_t *spec)
-{
-	json_t *roles = json_object_get(spec, "roles"), *role;
-	struct arena a = {0};
-	size_t i;
-
-	m->roles_n = json_array_size(roles);
-	m->roles = mem_alloc(m->roles_n * sizeof(*m->roles) + 1);
-	json_array_foreach (roles, i, role) {
-		const char *secret = credential_verifier_name(
-			&a, jv_str_or(spec, "database", ""), jv_str_or(role, "name", ""));
-
-		m->roles[i].text = open_text(role);
-		m->roles[i].verifier = mem_printf("%s/%s", m->ns, secret);
-	}
-	arena_done(&a);
-}
-
-static void member_set_head(struct member *m, const json_t *o)
-{
-	CLEANUP(jv_drop) json_t *spec = json_copy(json_object_get(o, "spec"));
-	CLEANUP(jv_drop)
-	json_t *all = json_pack(
-		"{s:s, s:s, s:s, s:b}", "uid", m->uid, "namespace", m->ns, "name", m->name,
-		"deleting", jv_str(o, "metadata.deletionTimestamp") != NULL);
-	struct buf out = {0};
-
-	json_object_del(spec, "roles");
-	jv_print(&out, all, false);
-	out.n--; /* the closing brace */
-	buf_puts(&out, ",\"spec\":");
-	jv_print(&out, spec, false);
-	out.p[out.n - 1] = 0;
-	m->head = out.p;
 }
 
 static struct member *member_make(struct fleet *f, struct str place, const json_t *o)
@@ -154,8 +88,6 @@ static struct member *member_make(struct fleet *f, struct str place, const json_
 	struct member *m = mem_alloc(sizeof(*m));
 
 	m->uid = mem_strdup(jv_str_or(o, "metadata.uid", ""));
-	m->ns = mem_strdup(jv_str_or(o, "metadata.namespace", ""));
-	m->name = mem_strdup(jv_str_or(o, "metadata.name", ""));
 	m->lag_bytes = -1;
 	list_init(&m->on_host);
 	map_put(&f->by_name, place, m);
@@ -210,12 +142,11 @@ static struct host *member_put(struct fleet *f, struct str place, const json_t *
 	m->is_seen = true;
 	m->status = hash_value(json_object_get(o, "status"));
 	m->writing = 0;
-	if (m->head && m->want == want)
+	if (m->line.head && m->want == want)
 		return NULL;
 	m->want = want;
-	member_clear(m);
-	member_set_roles(m, json_object_get(o, "spec"));
-	member_set_head(m, o);
+	want_line_done(&m->line);
+	want_line_init(&m->line, o);
 	str_to_i64(str_of(jv_str_or(o, "metadata.resourceVersion", "0")), &revision);
 	m->host->revision = MAX(m->host->revision, revision);
 	return m->host;
@@ -293,8 +224,10 @@ on_host(void *arg, enum follow_event what, const char *ns, const char *name, str
 
 		h->is_there = h->is_seen = true;
 	} else if (what == FOLLOW_DROP) {
-		host_get(f, name)->is_there = false;
-		host_get(f, name)->status = 0;
+		struct host *h = host_get(f, name);
+
+		h->is_there = false;
+		h->status = h->gist = 0;
 	} else {
 		map_for_each (slot, &f->hosts) {
 			struct host *h = slot->value;
@@ -316,9 +249,8 @@ static void hosts_of_verifier(struct fleet *f, struct str place, struct map *ret
 	map_for_each (slot, &f->by_name) {
 		struct member *m = slot->value;
 
-		for (size_t i = 0; i < m->roles_n; i++)
-			if (str_is(place, m->roles[i].verifier))
-				map_put(ret, str_of(m->host->name), m->host->name);
+		if (want_line_names(&m->line, place))
+			map_put(ret, str_of(m->host->name), m->host->name);
 	}
 }
 
@@ -400,8 +332,11 @@ void fleet_free(struct fleet *f)
 	map_for_each (slot, &f->by_name)
 		member_free(slot->value);
 	map_for_each (slot, &f->hosts) {
-		free(((struct host *)slot->value)->name);
-		free(slot->value);
+		struct host *h = slot->value;
+
+		free(h->name);
+		free(h->told);
+		free(h);
 	}
 	map_for_each (slot, &f->verifiers)
 		free(slot->value);
@@ -437,31 +372,6 @@ int64_t fleet_member_count(struct fleet *f, const char *host)
 	return ret;
 }
 
-static void print_string(struct buf *out, const char *text)
-{
-	CLEANUP(jv_drop) json_t *v = json_string(text);
-
-	jv_print(out, v, false);
-}
-
-/* Head, roles with their verifiers, and the braces that the head left open. */
-static void member_print(struct fleet *f, const struct member *m, struct buf *out)
-{
-	buf_puts(out, m->head);
-	buf_puts(out, out->p[out->n - 1] == '{' ? "\"roles\":[" : ",\"roles\":[");
-	for (size_t i = 0; i < m->roles_n; i++) {
-		const char *verifier = map_get(&f->verifiers, str_of(m->roles[i].verifier));
-
-		buf_printf(out, "%s%s", i ? "," : "", m->roles[i].text);
-		if (verifier) {
-			buf_puts(out, ",\"verifier\":");
-			print_string(out, verifier);
-		}
-		buf_putc(out, '}');
-	}
-	buf_puts(out, "]}}");
-}
-
 void fleet_wants(struct fleet *f, const char *host, struct buf *out)
 {
 	bool is_first = true;
@@ -476,10 +386,26 @@ void fleet_wants(struct fleet *f, const char *host, struct buf *out)
 		if (!is_first)
 			buf_putc(out, ',');
 		is_first = false;
-		member_print(f, list_entry(at, struct member, on_host), out);
+		want_line_print(&list_entry(at, struct member, on_host)->line, &f->verifiers, out);
 	}
 	pthread_mutex_unlock(&f->lock);
 	buf_puts(out, "]}\n");
+}
+
+static void
+member_hear(struct member *m, const char *lsn, int64_t lag_bytes, uint64_t status, int64_t now)
+{
+	m->heard_ms = now;
+	m->lag_bytes = lag_bytes;
+	m->told = status;
+	snprintf(m->lsn, sizeof(m->lsn), "%s", lsn ? lsn : "");
+}
+
+/* Does the row say what its host told, or is that being written? */
+static bool is_written(const struct member *m, int64_t now)
+{
+	return m->status == m->told ||
+		(m->writing == m->told && now - m->writing_ms < FLEET_WRITING_MS);
 }
 
 static enum fleet_verdict
@@ -492,12 +418,8 @@ tell_locked(struct fleet *f, const char *host, const struct fleet_report *r)
 		return FLEET_UNKNOWN;
 	if (strcmp(m->host->name, host) != 0)
 		return FLEET_FOREIGN;
-	m->heard_ms = now;
-	m->lag_bytes = r->lag_bytes;
-	snprintf(m->lsn, sizeof(m->lsn), "%s", r->lsn ? r->lsn : "");
-	if (m->status == r->status)
-		return FLEET_SAME;
-	if (m->writing == r->status && now - m->writing_ms < FLEET_WRITING_MS)
+	member_hear(m, r->lsn, r->lag_bytes, r->status, now);
+	if (is_written(m, now))
 		return FLEET_SAME;
 	m->writing = r->status;
 	m->writing_ms = now;
@@ -525,6 +447,65 @@ bool fleet_tell_host(struct fleet *f, const char *host, uint64_t status)
 	h->status = status;
 	pthread_mutex_unlock(&f->lock);
 	return is_changed;
+}
+
+void fleet_remember(
+	struct fleet *f, const char *host, uint64_t gist, const char *const *uids, size_t n)
+{
+	struct host *h;
+
+	pthread_mutex_lock(&f->lock);
+	h = host_get(f, host);
+	free(h->told);
+	h->told = mem_alloc(n * sizeof(struct member *) + 1);
+	h->told_n = n;
+	h->gist = gist;
+	for (size_t i = 0; i < n; i++) {
+		h->told[i] = map_get(&f->by_uid, str_of(uids[i]));
+		if (!h->told[i] || h->told[i]->host != h)
+			h->gist = 0;
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* Under the lock. */
+static bool is_again(const struct host *h, const struct gist *g, int64_t now)
+{
+	bool is = h && h->is_there && h->gist == g->hash && h->told_n == g->n;
+
+	for (size_t i = 0; is && i < g->n; i++)
+		is = is_written(h->told[i], now);
+	return is;
+}
+
+static void hear_again(struct host *h, const struct gist *g, int64_t now, struct buf *ret_live)
+{
+	buf_putc(ret_live, '{');
+	for (size_t i = 0; i < g->n; i++) {
+		const struct gist_live *l = &g->live[i];
+		struct member *m = h->told[i];
+
+		member_hear(m, l->lsn, l->lag_bytes, m->told, now);
+		buf_printf(
+			ret_live, "%s\"%s\":{\"lsn\":\"%s\",\"lagBytes\":%lld}", i ? "," : "",
+			m->uid, l->lsn, (long long)l->lag_bytes);
+	}
+	buf_putc(ret_live, '}');
+}
+
+bool fleet_tell_again(struct fleet *f, const char *host, const struct gist *g, struct buf *ret_live)
+{
+	int64_t now = clock_mono_ms();
+	struct host *h;
+	bool is;
+
+	pthread_mutex_lock(&f->lock);
+	h = map_get(&f->hosts, str_of(host));
+	is = is_again(h, g, now);
+	if (is)
+		hear_again(h, g, now, ret_live);
+	pthread_mutex_unlock(&f->lock);
+	return is;
 }
 
 struct fleet_live fleet_live(struct fleet *f, const char *ns, const char *name)

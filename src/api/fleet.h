@@ -7,6 +7,7 @@
 #ifndef SLIPWAY_API_FLEET_H
 #define SLIPWAY_API_FLEET_H
 
+#include "api/gist.h"
 #include "store/store.h"
 
 struct fleet;
@@ -47,6 +48,17 @@ enum fleet_verdict fleet_tell(struct fleet *f, const char *host, const struct fl
 /* The same for the host's own status: hash_value of what the agent says of it. The first report
  * after a start counts as changed; writing it changes nothing then. */
 bool fleet_tell_host(struct fleet *f, const char *host, uint64_t status);
+
+/* A report was told in full, with these members in this order: the next one of its gist says
+ * nothing else. */
+void fleet_remember(
+	struct fleet *f, const char *host, uint64_t gist, const char *const *uids, size_t n);
+
+/* True: the report says what the last one that was remembered said, all of that is in its row or
+ * being written, and its live values were taken; they are appended by uid, as JSON. Else the report
+ * must be told in full. */
+bool fleet_tell_again(
+	struct fleet *f, const char *host, const struct gist *g, struct buf *ret_live);
 
 /* What was last heard of a member, not older than FLEET_LIVE_MS. */
 struct fleet_live {

@@ -71,3 +71,27 @@ uint64_t hash_value(const json_t *v)
 	h = mix(h + (v ? (uint64_t)json_typeof(v) << 57 : (uint64_t)JSON_NULL << 57));
 	return h ? h : 1;
 }
+
+/* wyhash's step: both halves of the product. */
+static uint64_t fold(uint64_t x)
+{
+	__extension__ unsigned __int128 r = (unsigned __int128)(x ^ UINT64_C(0xa0761d6478bd642f)) *
+		UINT64_C(0xe7037ed1a0b428db);
+
+	return (uint64_t)r ^ (uint64_t)(r >> 64);
+}
+
+uint64_t hash_bytes(uint64_t seed, struct str bytes)
+{
+	uint64_t h = mix(seed + bytes.n), word = 0;
+	size_t i = 0;
+
+	for (; bytes.n - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, bytes.p + i, sizeof(word));
+		h = fold(h ^ word);
+	}
+	word = 0;
+	memcpy(&word, bytes.p + i, bytes.n - i);
+	h = mix(fold(h ^ word));
+	return h ? h : 1;
+}

@@ -9,4 +9,7 @@
 
 uint64_t hash_value(const json_t *v); /* never 0; NULL and null hash alike */
 
+/* Of bytes, eight at a time, upon an earlier hash; never 0. */
+uint64_t hash_bytes(uint64_t seed, struct str bytes);
+
 #endif

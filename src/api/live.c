@@ -58,7 +58,6 @@ static void lay_database(struct api *a, json_t *o)
 static void lay_host(struct api *a, json_t *o)
 {
 	const char *name = jv_str_or(o, "metadata.name", "");
-	CLEANUP(jv_drop) json_t *body = NULL;
 	json_t *status = jv_object_at(o, "status");
 	char text[CLOCK_TEXT];
 	int64_t age_ms;
@@ -66,7 +65,7 @@ static void lay_host(struct api *a, json_t *o)
 	json_object_set_new(
 		status, "memberCount",
 		json_integer(fleet_member_count(wants_fleet(a->wants), name)));
-	if (!store_pulse_get(a->store, name, &body, &age_ms, NULL))
+	if (!store_pulse_get(a->store, name, NULL, &age_ms, NULL))
 		json_object_set_new(
 			status, "lastHeard",
 			json_string(clock_text(clock_wall_us() - age_ms * 1000, text)));

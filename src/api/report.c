@@ -317,7 +317,7 @@ static json_t *tell_member(struct call *c, const json_t *m)
 static json_t *tell_members(struct call *c, const json_t *report)
 {
 	json_t *members = json_object_get(report, "members"), *m, *status = NULL;
-	json_t *live = json_object();
+	CLEANUP(jv_drop) json_t *live = json_object();
 	size_t i;
 
 	json_array_foreach (members, i, m) {
@@ -326,28 +326,67 @@ static json_t *tell_members(struct call *c, const json_t *report)
 			break;
 		pulse_add(live, m);
 	}
-	store_pulse_put(c->api->store, c->user.name, live);
-	json_decref(live);
+	store_pulse_put(c->api->store, c->user.name, jv_text(c->arena, live));
 	return status;
 }
 
-json_t *report_handle(struct call *c)
+/* Of two reports a second apart all but the live values is the same, nearly always. */
+static void remember(struct call *c, const struct gist *g, const json_t *report)
+{
+	json_t *members = json_object_get(report, "members"), *m;
+	const char **uids = arena_array(c->arena, const char *, g->n);
+	size_t i;
+
+	if (!gist_fits(g, report))
+		return;
+	json_array_foreach (members, i, m)
+		uids[i] = jv_str_or(m, "uid", "");
+	fleet_remember(wants_fleet(c->api->wants), c->user.name, g->hash, uids, g->n);
+}
+
+static json_t *tell_all(struct call *c, const struct gist *g, size_t *ret_members)
 {
 	CLEANUP(jv_drop) json_t *report = NULL;
 	struct err e = {0};
 	json_t *status;
 
-	if (!fleet_has_host(wants_fleet(c->api->wants), c->user.name))
-		return status_not_found(kind_by_name("Host"), c->user.name);
 	if (jv_parse(c->rq->body, REPORT_MAX, &report, &e))
 		return status_bad_request("the report is broken: %s", e.text);
 	if (!json_is_object(report) || !json_is_array(json_object_get(report, "members")))
 		return status_bad_request("a report is an object with a list of members");
 	tell_host(c, report);
 	status = tell_members(c, report);
+	if (!status && g)
+		remember(c, g, report);
+	*ret_members = json_array_size(json_object_get(report, "members"));
+	return status;
+}
+
+/* Nothing is new but the live values? */
+static bool tell_again(struct call *c, const struct gist *g)
+{
+	CLEANUP(buf_done) struct buf live = {0};
+
+	if (!fleet_tell_again(wants_fleet(c->api->wants), c->user.name, g, &live))
+		return false;
+	store_pulse_put(c->api->store, c->user.name, buf_view(&live));
+	return true;
+}
+
+json_t *report_handle(struct call *c)
+{
+	json_t *status = NULL;
+	struct gist g;
+	bool has_gist;
+	size_t n;
+
+	if (!fleet_has_host(wants_fleet(c->api->wants), c->user.name))
+		return status_not_found(kind_by_name("Host"), c->user.name);
+	has_gist = gist_take(c->rq->body, &g);
+	n = g.n;
+	if (!has_gist || !tell_again(c, &g))
+		status = tell_all(c, has_gist ? &g : NULL, &n);
 	if (!status)
-		buf_printf(
-			&c->rs->body, "{\"members\":%zu}\n",
-			json_array_size(json_object_get(report, "members")));
+		buf_printf(&c->rs->body, "{\"members\":%zu}\n", n);
 	return status;
 }

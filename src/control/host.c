@@ -8,9 +8,8 @@
 
 bool host_is_heard(struct context *x, const char *name, bool *ret_is_known)
 {
-	CLEANUP(jv_drop) json_t *body = NULL;
 	int64_t age_ms = INT64_MAX, watched_ms = clock_mono_ms() - x->since_ms;
-	enum err_code code = store_pulse_get(x->store, name, &body, &age_ms, NULL);
+	enum err_code code = store_pulse_get(x->store, name, NULL, &age_ms, NULL);
 	bool is_heard = !code && age_ms < x->host_silent_ms;
 
 	/* Just after a start nobody had the time to be heard. */

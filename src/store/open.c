@@ -98,7 +98,7 @@ enum err_code store_watch_start(
 	return watcher_start(s->watcher, kind, f, revision, on_event, arg, ret, e);
 }
 
-void store_pulse_put(struct store *s, const char *host, json_t *body)
+void store_pulse_put(struct store *s, const char *host, struct str body)
 {
 	pulses_put(&s->pulses, host, body);
 }

@@ -12,7 +12,7 @@ enum {
 };
 
 struct pulse {
-	json_t *body; /* NULL: only signs of life so far */
+	struct buf body; /* empty: only signs of life so far */
 	int64_t heard_ms; /* on the monotonic clock, also of what another replica heard */
 	int64_t looked_ms;
 	bool is_heard_new; /* since the last flush, here */
@@ -30,7 +30,7 @@ void pulses_done(struct pulses *p)
 	map_for_each (slot, &p->hosts) {
 		struct pulse *pulse = slot->value;
 
-		json_decref(pulse->body);
+		buf_done(&pulse->body);
 		free(pulse);
 	}
 	map_done(&p->hosts);
@@ -50,16 +50,16 @@ static struct pulse *pulse_of(struct pulses *p, const char *host)
 	return pulse;
 }
 
-static void hear(struct pulse *pulse, json_t *body, int64_t heard_ms)
+static void hear(struct pulse *pulse, struct str body, int64_t heard_ms)
 {
 	pulse->heard_ms = heard_ms;
-	if (!body)
+	if (!body.n)
 		return;
-	json_decref(pulse->body);
-	pulse->body = json_incref(body);
+	buf_clear(&pulse->body);
+	buf_str(&pulse->body, body);
 }
 
-void pulses_put(struct pulses *p, const char *host, json_t *body)
+void pulses_put(struct pulses *p, const char *host, struct str body)
 {
 	struct pulse *pulse;
 
@@ -67,7 +67,7 @@ void pulses_put(struct pulses *p, const char *host, json_t *body)
 	pulse = pulse_of(p, host);
 	hear(pulse, body, clock_mono_ms());
 	pulse->is_heard_new = true;
-	pulse->is_body_new |= body != NULL;
+	pulse->is_body_new |= body.n > 0;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -75,8 +75,8 @@ void pulses_put(struct pulses *p, const char *host, json_t *body)
 static enum err_code look(struct pulses *p, const char *host, struct err *e)
 {
 	CLEANUP(db_rows_done) struct db_rows r = {0};
-	CLEANUP(jv_drop) json_t *body = NULL;
 	int64_t now = clock_mono_ms(), heard_ms = INT64_MIN / 2;
+	struct str body = {0};
 	struct pulse *pulse;
 	enum err_code code = sessions_exec(
 		p->sessions, true, "pulse_get",
@@ -87,7 +87,7 @@ static enum err_code look(struct pulses *p, const char *host, struct err *e)
 	if (code == ERR_OK && r.n) {
 		heard_ms = now - MAX(0, db_int(&r, 0, 0));
 		if (!db_is_null(&r, 0, 1))
-			code = jv_parse(db_text(&r, 0, 1), BODY_MAX, &body, e);
+			body = db_text(&r, 0, 1);
 	}
 	if (code != ERR_OK)
 		return code;
@@ -112,6 +112,7 @@ enum err_code pulses_get(
 	struct pulses *p, const char *host, json_t **ret_body, int64_t *ret_age_ms, struct err *e)
 {
 	int64_t now = clock_mono_ms();
+	CLEANUP(buf_done) struct buf body = {0};
 	enum err_code code = ERR_OK;
 	struct pulse *pulse;
 	bool is_known;
@@ -124,14 +125,15 @@ enum err_code pulses_get(
 	pthread_mutex_lock(&p->lock);
 	pulse = map_get(&p->hosts, str_of(host));
 	if (pulse && pulse->heard_ms > INT64_MIN / 2) { /* better than an error, its age says all */
-		*ret_body = json_incref(pulse->body);
+		if (ret_body)
+			buf_str(&body, buf_view(&pulse->body));
 		*ret_age_ms = MAX(0, clock_mono_ms() - pulse->heard_ms);
 		code = ERR_OK;
 	} else if (code == ERR_OK) {
 		code = err_set(e, ERR_NOT_FOUND, "host '%s' was never heard", host);
 	}
 	pthread_mutex_unlock(&p->lock);
-	return code;
+	return code == ERR_OK && body.n ? jv_parse(buf_view(&body), BODY_MAX, ret_body, e) : code;
 }
 
 struct batch {
@@ -139,11 +141,10 @@ struct batch {
 	size_t n;
 };
 
-/* Takes what is new. The texts are made under the lock: bodies are few kilobytes. */
+/* Takes what is new. */
 static void collect(struct pulses *p, struct batch *b)
 {
 	int64_t now = clock_mono_ms();
-	struct buf text = {0};
 
 	db_array_init(&b->hosts, DB_TEXT);
 	db_array_init(&b->ages, DB_INT8);
@@ -155,11 +156,8 @@ static void collect(struct pulses *p, struct batch *b)
 
 		if (!pulse->is_heard_new)
 			continue;
-		if (pulse->is_body_new) {
-			buf_clear(&text);
-			jv_print(&text, pulse->body, false);
-			body = buf_view(&text);
-		}
+		if (pulse->is_body_new)
+			body = buf_view(&pulse->body);
 		db_array_text(&b->hosts, (struct str){slot->key, slot->key_n});
 		db_array_i64(&b->ages, now - pulse->heard_ms);
 		db_array_text(&b->bodies, body);
@@ -167,7 +165,6 @@ static void collect(struct pulses *p, struct batch *b)
 		b->n++;
 	}
 	pthread_mutex_unlock(&p->lock);
-	buf_done(&text);
 }
 
 static enum err_code write_batch(struct pulses *p, struct batch *b, struct err *e)

@@ -23,7 +23,7 @@ void pulses_done(struct pulses *p);
 /* Writes what has been heard since the last time, in one statement. */
 enum err_code pulses_flush(struct pulses *p, struct err *e);
 
-void pulses_put(struct pulses *p, const char *host, json_t *body);
+void pulses_put(struct pulses *p, const char *host, struct str body);
 enum err_code pulses_get(
 	struct pulses *p, const char *host, json_t **ret_body, int64_t *ret_age_ms, struct err *e);
 

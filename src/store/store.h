@@ -132,10 +132,11 @@ enum err_code store_token_use(
 	struct err *e);
 
 /* Live values (heartbeats, LSN, lag): kept in memory, written in one statement every two seconds to
- * an unlogged table for other replicas. body is the host's last report; NULL: only a sign of life.
- */
-void store_pulse_put(struct store *s, const char *host, json_t *body);
-/* The newest of memory and table; age_ms since it was heard. ERR_NOT_FOUND: never heard. */
+ * an unlogged table for other replicas. body is JSON, what the host said last; empty: only a sign
+ * of life. */
+void store_pulse_put(struct store *s, const char *host, struct str body);
+/* The newest of memory and table, parsed (unless ret_body is NULL); age_ms since it was heard.
+ * ERR_NOT_FOUND: never heard. */
 enum err_code store_pulse_get(
 	struct store *s, const char *host, json_t **ret_body, int64_t *ret_age_ms, struct err *e);
 

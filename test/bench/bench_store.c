@@ -233,11 +233,13 @@ static void run_pulses(void)
 	for (int round = 0; round < PULSE_ROUNDS; round++) {
 		for (int i = 0; i < HOSTS; i++) {
 			json_t *report = report_new(round);
+			struct arena a = {0};
 			char host[16];
 
 			snprintf(host, sizeof(host), "host-%d", i);
-			store_pulse_put(store, host, report);
+			store_pulse_put(store, host, jv_text(&a, report));
 			json_decref(report);
+			arena_done(&a);
 		}
 		poll(NULL, 0,
 		     (int)MAX(0, (start + (round + 1) * 1000000LL - clock_mono_us()) / 1000));

@@ -65,10 +65,12 @@ def member(api, ns, host):
 
 
 def report(host, *found, code=200):
-    wait_for("the host to be known", lambda: host.call("POST", "/agent/v1/report", {
+    """In the form in which an agent writes it: without a blank."""
+    body = json.dumps({
         "version": "0.1.0", "address": "127.0.9.1", "postgres": [{"major": "15", "version": "15.1", "path": "/x"}],
         "capacity": {"memoryBytes": 1 << 30, "cpus": 2, "diskFreeBytes": (5 << 30) + 7}, "members": list(found),
-    }).code == code)
+    }, separators=(",", ":"))
+    wait_for("the host to be known", lambda: host.call("POST", "/agent/v1/report", body).code == code)
 
 
 def told(made, lsn="0/3000148", lag=0, **status):
@@ -188,6 +190,33 @@ def test_a_report_becomes_status_once_and_live_values_at_once(platform, api, ns,
     report(host, told(member, "0/4000000", 7, role="primary", endpoint="127.0.9.1:9999"))
     wait_for("the change to be written", lambda: platform.get(
         "member", "orders-1", ns)["status"]["endpoint"] == "127.0.9.1:9999")
+
+
+def test_what_a_report_repeats_is_written_again_where_the_row_lost_it(platform, api, ns, host, member):
+    def state():
+        return platform.get("member", "orders-1", ns).get("status", {}).get("state")
+
+    report(host, told(member))
+    wait_for("the status to be written", lambda: state() == "Running")
+    report(host, told(member))
+    api.call("PATCH", f"{members(ns)}/orders-1/status", {"status": {"state": "Failed"}}, MERGE, code=200)
+
+    def is_back():
+        report(host, told(member))  # in the very same words
+        return state() == "Running"
+    wait_for("the status to be written again", is_back)
+    platform.kubectl("delete", "member", "orders-1", "-n", ns)
+    report(host, told(member))
+    made = api.call("POST", members(ns), {
+        "apiVersion": "slipway.dev/v1", "kind": "Member", "metadata": {"name": "orders-1"},
+        "spec": {**member["spec"], "host": host.name}}, code=201).json
+    report(host, told(member))  # of the one that is no more
+    assert state() is None
+
+    def is_there():
+        report(host, told(made))
+        return state() == "Running"
+    wait_for("the new one's status to be written", is_there)
 
 
 def test_a_report_tells_of_the_host(platform, host):
