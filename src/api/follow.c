@@ -2,11 +2,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/wake.h"
 
-enum { FOLLOW_RETRY_S = 1 };
+enum { FOLLOW_RETRY_MS = 1000 };
 
 struct follow {
 	struct store *store;
@@ -76,14 +77,12 @@ static bool wait_for_loss(struct follow *f)
 /* A moment before the next try; false: stop. */
 static bool rest(struct follow *f)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms() + FOLLOW_RETRY_MS;
 	bool is_stopping;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += FOLLOW_RETRY_S;
 	pthread_mutex_lock(&f->lock);
 	if (!f->is_stopping)
-		pthread_cond_timedwait(&f->wake, &f->lock, &until);
+		wake_wait(&f->wake, &f->lock, until_ms);
 	is_stopping = f->is_stopping;
 	pthread_mutex_unlock(&f->lock);
 	return !is_stopping;

@@ -1,7 +1,9 @@
 #include "api/rotation.h"
 
+#include "base/clock.h"
+#include "base/wake.h"
+
 #include <pthread.h>
-#include <time.h>
 
 #include "api/selection.h"
 #include "api/status.h"
@@ -47,15 +49,12 @@ static void on_event(void *arg, const struct store_event *ev, enum err_code code
 
 static bool sleep_until_over(struct waiting *w)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms() + ROTATION_WAIT_MS;
 	bool is_over;
-	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ROTATION_WAIT_MS / 1000;
 	pthread_mutex_lock(&w->lock);
-	while (!w->is_over && !rc)
-		rc = pthread_cond_timedwait(&w->wake, &w->lock, &until);
+	while (!w->is_over && wake_wait(&w->wake, &w->lock, until_ms))
+		;
 	is_over = w->is_over;
 	pthread_mutex_unlock(&w->lock);
 	return is_over;

@@ -2,12 +2,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "api/status.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/wake.h"
 
 /* One host's stream. It is freed by the sender, and by nobody else. */
 struct line {
@@ -120,17 +120,8 @@ static bool has_work(const struct wants *w)
 /* Until something is to be done or the ping is due. */
 static void wait_for_work(struct wants *w, int64_t until_ms)
 {
-	int64_t left = until_ms - clock_mono_ms();
-	struct timespec until;
-
-	if (has_work(w) || left <= 0)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += left / 1000;
-	until.tv_nsec += left % 1000 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&w->wake, &w->lock, &until);
+	if (!has_work(w))
+		wake_wait(&w->wake, &w->lock, until_ms);
 }
 
 static void *wants_run(void *arg)
@@ -161,15 +152,11 @@ static void *wants_run(void *arg)
 enum err_code wants_new(struct store *s, struct wants **ret, struct err *e)
 {
 	struct wants *w = mem_alloc(sizeof(*w));
-	pthread_condattr_t monotonic;
 	enum err_code code;
 
 	list_init(&w->lines);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&w->wake, NULL);
 	code = fleet_new(s, on_change, w, &w->fleet, e);
 	if (!code && pthread_create(&w->thread, NULL, wants_run, w))
 		code = err_set(e, ERR_LIMIT, "no thread for sending wants");

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "api/read.h"
 #include "api/rotation.h"
@@ -11,6 +10,7 @@
 #include "api/table.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/wake.h"
 
 /* One watch. Made by its handler, freed by the keeper; events come on the store's thread. */
 struct watch {
@@ -198,19 +198,6 @@ static int64_t take_over(struct watches *all, struct list *ret)
 	return next;
 }
 
-static void wait_until(struct watches *all, int64_t ms)
-{
-	int64_t left = MAX(ms - clock_mono_ms(), INT64_C(1));
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += left / 1000;
-	until.tv_nsec += left % 1000 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&all->wake, &all->lock, &until);
-}
-
 static void *keeper_run(void *arg)
 {
 	struct watches *all = arg;
@@ -225,7 +212,7 @@ static void *keeper_run(void *arg)
 		next = take_over(all, &over);
 		is_running = !all->is_stopping;
 		if (is_running && list_is_empty(&over))
-			wait_until(all, next);
+			wake_wait(&all->wake, &all->lock, next);
 		pthread_mutex_unlock(&all->lock);
 		while ((at = list_pop_front(&over)))
 			watch_free(list_entry(at, struct watch, at));
@@ -236,14 +223,10 @@ static void *keeper_run(void *arg)
 enum err_code watches_new(struct watches **ret, struct err *e)
 {
 	struct watches *all = mem_alloc(sizeof(*all));
-	pthread_condattr_t monotonic;
 
 	list_init(&all->all);
 	pthread_mutex_init(&all->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&all->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&all->wake, NULL);
 	if (pthread_create(&all->thread, NULL, keeper_run, all)) {
 		free(all);
 		return err_set(e, ERR_LIMIT, "no thread for ending watches");

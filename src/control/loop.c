@@ -2,10 +2,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/wake.h"
 #include "kinds/kinds.h"
 
 enum {
@@ -298,12 +298,11 @@ static void tick(struct loop *l)
 static bool rest(struct loop *l)
 {
 	int64_t until = clock_mono_ms() + TICK_MS;
-	struct timespec at = {until / 1000, until % 1000 * 1000000};
 	bool is_stopping;
 
 	pthread_mutex_lock(&l->lock);
 	if (!l->is_stopping && !l->is_gone)
-		pthread_cond_timedwait(&l->wake, &l->lock, &at);
+		wake_wait(&l->wake, &l->lock, until);
 	is_stopping = l->is_stopping;
 	pthread_mutex_unlock(&l->lock);
 	return !is_stopping;
@@ -342,17 +341,13 @@ static void workers_end(struct loop *l)
 enum err_code loop_start(const struct loop_conf *c, struct loop **ret, struct err *e)
 {
 	struct loop *l = mem_alloc(sizeof(*l));
-	pthread_condattr_t attr;
 	bool is_ok = true;
 
 	l->x = c->context;
 	l->resync_ms = c->resync_ms;
 	queue_hold(l->x->queue, true); /* nobody looks at a key before all is listed */
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&l->wake, NULL);
 	while (is_ok && l->workers_n < (size_t)MIN(c->workers, WORKERS_MAX)) {
 		is_ok = !pthread_create(&l->workers[l->workers_n], NULL, worker_run, l);
 		l->workers_n += is_ok;

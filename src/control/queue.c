@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/wake.h"
 
 enum { NOT_IN_HEAP = -1 };
 static const int64_t never = INT64_MAX;
@@ -103,13 +103,9 @@ static struct item *item_get(struct queue *q, const char *key)
 struct queue *queue_new(void)
 {
 	struct queue *q = mem_alloc(sizeof(*q));
-	pthread_condattr_t attr;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_cond_init(&q->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&q->wake, NULL);
 	return q;
 }
 
@@ -152,12 +148,10 @@ void queue_add(struct queue *q, const char *key, int64_t delay_ms)
 
 static void wait_until(struct queue *q, int64_t at_ms)
 {
-	struct timespec at = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
-
 	if (at_ms == never)
 		pthread_cond_wait(&q->wake, &q->lock);
 	else
-		pthread_cond_timedwait(&q->wake, &q->lock, &at);
+		wake_wait(&q->wake, &q->lock, at_ms);
 }
 
 const char *queue_take(struct queue *q, int timeout_ms)

@@ -1,10 +1,9 @@
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/wake.h"
 #include "db/db.h"
 
 enum { IDLE_MS = 30000, IDLE_KEPT = 2 };
@@ -30,7 +29,6 @@ enum err_code
 db_pool_new(const char *conninfo, const char *setup, int max, struct db_pool **ret, struct err *e)
 {
 	struct db_pool *p = mem_alloc(sizeof(*p));
-	pthread_condattr_t attr;
 
 	(void)e; /* sessions are opened when they are asked for */
 	assert(max > 0);
@@ -39,10 +37,7 @@ db_pool_new(const char *conninfo, const char *setup, int max, struct db_pool **r
 	p->max = max;
 	p->idle = mem_alloc((size_t)max * sizeof(*p->idle));
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&p->freed, NULL);
 	*ret = p;
 	return ERR_OK;
 }
@@ -90,12 +85,11 @@ static enum err_code open_new(struct db_pool *p, int timeout_ms, struct db **ret
 static bool take(struct db_pool *p, int timeout_ms, struct db **ret)
 {
 	int64_t until = clock_mono_ms() + timeout_ms;
-	struct timespec ts = {until / 1000, until % 1000 * 1000000};
 	bool is_free = true;
 
 	pthread_mutex_lock(&p->lock);
 	while (p->idle_n == 0 && p->open == p->max && is_free)
-		is_free = pthread_cond_timedwait(&p->freed, &p->lock, &ts) != ETIMEDOUT;
+		is_free = wake_wait(&p->freed, &p->lock, until);
 	if (p->idle_n > 0) {
 		*ret = p->idle[--p->idle_n].db;
 		is_free = true;

@@ -1,13 +1,14 @@
 #include "http/exchange.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/wake.h"
 #include "http/peer.h"
 #include "http/strict.h"
 #include "http/target.h"
@@ -52,13 +53,9 @@ struct exchange {
 
 void exchange_core_init(struct exchange_core *core)
 {
-	pthread_condattr_t attr;
 
 	pthread_mutex_init(&core->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&core->ended, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&core->ended, NULL);
 	if (getrandom(&core->epoch, sizeof(core->epoch), 0) < 0)
 		core->epoch = (uint32_t)time(NULL);
 }
@@ -71,19 +68,11 @@ void exchange_core_done(struct exchange_core *core)
 
 void exchange_core_drain(struct exchange_core *core, int timeout_ms)
 {
-	struct timespec end;
-	int no = 0;
+	int64_t until_ms = clock_mono_ms() + timeout_ms;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += timeout_ms / 1000;
-	end.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (end.tv_nsec >= 1000000000L) {
-		end.tv_nsec -= 1000000000L;
-		end.tv_sec++;
-	}
 	pthread_mutex_lock(&core->lock);
-	while (core->running && no != ETIMEDOUT)
-		no = pthread_cond_timedwait(&core->ended, &core->lock, &end);
+	while (core->running && wake_wait(&core->ended, &core->lock, until_ms))
+		;
 	pthread_mutex_unlock(&core->lock);
 }
 

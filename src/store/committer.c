@@ -5,11 +5,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/wake.h"
 
 enum {
 	BATCH_ROWS = 512, /* one group may be larger, and then is a batch by itself */
@@ -270,11 +270,10 @@ static size_t take(struct committer *c, struct commit *ret[BATCH_ROWS])
 static void wait_for_company(struct committer *c)
 {
 	int64_t until_us = clock_mono_us() + c->took_us / LINGER_PART;
-	struct timespec ts = {until_us / 1000000, until_us % 1000000 * 1000};
 
 	c->wanted = c->active;
 	while (c->queued < c->wanted)
-		if (pthread_cond_timedwait(&c->wake, &c->lock, &ts))
+		if (!wake_wait_us(&c->wake, &c->lock, until_us))
 			break;
 	c->wanted = SIZE_MAX;
 }
@@ -312,7 +311,6 @@ enum err_code committer_new(struct sessions *s, struct committer **ret, struct e
 {
 	CLEANUP(buf_done) struct buf ignored = {0};
 	struct committer *c = mem_alloc(sizeof(*c));
-	pthread_condattr_t attr;
 	enum err_code code;
 
 	c->sessions = s;
@@ -324,10 +322,7 @@ enum err_code committer_new(struct sessions *s, struct committer **ret, struct e
 		return code;
 	}
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&c->wake, NULL);
 	c->wanted = SIZE_MAX;
 	*ret = c;
 	return ERR_OK;

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/wake.h"
 #include "store/state.h"
 
 enum {
@@ -108,12 +108,11 @@ static const struct chore {
 static bool rest(struct keeper *k)
 {
 	int64_t until = clock_mono_ms() + TICK_MS;
-	struct timespec ts = {until / 1000, until % 1000 * 1000000};
 	bool is_closing;
 
 	pthread_mutex_lock(&k->lock);
 	if (!k->is_closing)
-		pthread_cond_timedwait(&k->wake, &k->lock, &ts);
+		wake_wait(&k->wake, &k->lock, until);
 	is_closing = k->is_closing;
 	pthread_mutex_unlock(&k->lock);
 	return !is_closing;
@@ -138,14 +137,10 @@ static void *run(void *arg)
 struct keeper *keeper_new(struct store *s)
 {
 	struct keeper *k = mem_alloc(sizeof(*k));
-	pthread_condattr_t attr;
 
 	k->store = s;
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&k->wake, NULL);
 	if (pthread_create(&k->thread, NULL, run, k))
 		abort();
 	return k;

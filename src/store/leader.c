@@ -3,11 +3,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/wake.h"
 
 enum {
 	ASK_MS = 1000,
@@ -72,12 +72,11 @@ static enum err_code ask(struct leader *l, struct err *e)
 static bool rest(struct leader *l)
 {
 	int64_t until = clock_mono_ms() + ASK_MS;
-	struct timespec ts = {until / 1000, until % 1000 * 1000000};
 	bool is_closing;
 
 	pthread_mutex_lock(&l->lock);
 	if (!l->is_closing)
-		pthread_cond_timedwait(&l->wake, &l->lock, &ts);
+		wake_wait(&l->wake, &l->lock, until);
 	is_closing = l->is_closing;
 	pthread_mutex_unlock(&l->lock);
 	return !is_closing;
@@ -99,15 +98,11 @@ static void *run(void *arg)
 struct leader *leader_new(struct sessions *s)
 {
 	struct leader *l = mem_alloc(sizeof(*l));
-	pthread_condattr_t attr;
 
 	l->sessions = s;
 	l->fd = -1;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&l->wake, NULL);
 	if (pthread_create(&l->thread, NULL, run, l))
 		abort();
 	return l;

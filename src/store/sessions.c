@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/wake.h"
 
 /*
  * Row locks and fresh snapshots are the order of writes: that needs read committed. Every statement
@@ -77,13 +78,11 @@ enum err_code sessions_note(struct sessions *s, enum err_code code)
 static bool probe_begin(struct sessions *s, bool *ret_is_mine)
 {
 	int64_t until_ms = clock_mono_ms() + SESSIONS_VERDICT_MS;
-	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
 	bool is_late = false;
 
 	pthread_mutex_lock(&s->lock);
 	while (s->is_probing && !is_late)
-		is_late =
-			pthread_cond_clockwait(&s->probed, &s->lock, CLOCK_MONOTONIC, &until) != 0;
+		is_late = !wake_wait(&s->probed, &s->lock, until_ms);
 	*ret_is_mine = !s->is_probing && atomic_load(&s->is_down);
 	if (*ret_is_mine)
 		s->is_probing = true;
