@@ -21,7 +21,7 @@ static struct http_client *client_for(uint16_t to, const char *ca_pem, const str
 		.token = "s3cret",
 		.cert_pem = me ? me->cert_pem : NULL,
 		.key_pem = me ? me->key_pem : NULL,
-		.timeout_ms = 5000};
+		.timeout_ms = 30000};
 	struct http_client *h;
 
 	snprintf(base_url, sizeof(base_url), "https://127.0.0.1:%u/", to);
@@ -101,7 +101,7 @@ static void only_who_says_so_trusts_anyone(void **state)
 		.base_url = base_url,
 		.trusts_anyone = true,
 		.accept = "text/x",
-		.timeout_ms = 5000};
+		.timeout_ms = 30000};
 	struct http_client *h;
 
 	(void)state;
