@@ -160,6 +160,15 @@ static void restart_measure(struct driver_server *s, enum unit_act act)
 	s->stopped_ms = 0;
 }
 
+static void explain_full(struct driver_server *s, char why[PROCESS_WHY])
+{
+	struct err e;
+
+	err_set(&e, ERR_UNAVAILABLE, "%s", why);
+	pgdata_explain_full(s->home, &e);
+	snprintf(why, PROCESS_WHY, "%.399s", e.text);
+}
+
 static void on_process(struct process *p, enum unit_act act)
 {
 	struct driver_server *s = container_of(p, struct driver_server, process);
@@ -178,6 +187,8 @@ static void on_process(struct process *p, enum unit_act act)
 			"port %d of %s is taken by another program: it gets another one",
 			s->state.port, s->host->address);
 	p->is_port_taken = false;
+	if (act == UNIT_ACT_FAILED || act == UNIT_ACT_DIED)
+		explain_full(s, p->why);
 	if (act == UNIT_ACT_FAILED || (act == UNIT_ACT_DIED && p->age_ms < SHORT_LIFE_MS))
 		failure_note(s, STEP_START, p->why);
 	tell(s);

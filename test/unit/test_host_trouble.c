@@ -2,6 +2,7 @@
  * nothing, and goes on by itself once it has been set right. */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -314,15 +315,26 @@ static int tear_down(void **state)
 	return uv_loop_close(&loop) || dir_remove(data, NULL) ? -1 : 0;
 }
 
-/* In a namespace of mounts that ends with this process. */
+/* On a folder that every machine has, in a namespace of mounts that ends with this process: so
+ * nothing is left of it, however it ends. */
 static void small_disk_mount(void)
 {
 	char how[32];
 
 	snprintf(how, sizeof(how), "size=%dm,mode=0777", DISK_MIB);
+	snprintf(dir, sizeof(dir), "/mnt");
 	has_small_disk = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		mount("tmpfs", dir, "tmpfs", 0, how) == 0;
+}
+
+/* Without that: one of the user's, who removes it in the end. */
+static bool folder_make(void)
+{
+	const struct passwd *pw = getpwnam("slipway");
+
+	snprintf(dir, sizeof(dir), "/tmp/trouble.XXXXXX");
+	return mkdtemp(dir) && (geteuid() != 0 || (pw && chown(dir, pw->pw_uid, pw->pw_gid) == 0));
 }
 
 int main(void)
@@ -340,10 +352,9 @@ int main(void)
 	struct err e;
 	int failed;
 
-	snprintf(dir, sizeof(dir), "/tmp/trouble.XXXXXX");
-	if (!mkdtemp(dir) || chmod(dir, 0777) < 0)
-		return 1;
 	small_disk_mount();
+	if (!has_small_disk && !folder_make())
+		return 1;
 	if (child_drop_root("slipway", &e)) {
 		fprintf(stderr, "%s\n", e.text);
 		return 1;
