@@ -132,7 +132,7 @@ static void *agents_run(void *arg)
 		if (flag(&agents.is_silent))
 			continue;
 		for (i = 0; i < ARRAY_LEN(hosts); i++)
-			store_pulse_put(store, hosts[i], NULL);
+			store_pulse_put(store, hosts[i], STR(""));
 		if (store_list_json(store, "Member", NULL, &members, &revision, &e))
 			continue;
 		json_array_foreach (members, i, m)
