@@ -41,7 +41,7 @@ class Suite:
 
 
 SUITES = [
-    Suite("rules", "pytest", options=("test/unit",), why="the tree keeps its own rules"),
+    Suite("rules", "pytest", options=("test/unit", "-n", "2"), why="the tree keeps its own rules"),
     Suite("build", "build", limit_s=900, why="each kind of script/build, without a warning"),
     Suite("unit", "meson", "asan", "unit", why="cmocka, under ASan and UBSan"),
     Suite("fuzz", "meson", "asan", "fuzz", why="each fuzzer over its corpus, under ASan and UBSan"),

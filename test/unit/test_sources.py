@@ -15,7 +15,7 @@ FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", '-DSLIPWAY_VERSION="x"', "-fsyntax-only"
 
 
 def run(*argv, **kw):
-    return subprocess.run(argv, capture_output=True, text=True, timeout=120, **kw)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=300, **kw)
 
 
 def package_flags():
@@ -23,8 +23,8 @@ def package_flags():
     return run("pkg-config", "--cflags", *[n for n in names if n != "threads"]).stdout.split()
 
 
-def compile_alone(compiler, headers, src):
-    return run(compiler, *FLAGS, *package_flags(), "-I", src, "-x", "c", *headers)
+def compile_alone(headers, src):
+    return run("gcc", *FLAGS, *package_flags(), "-I", src, "-x", "c", *headers)
 
 
 def unformatted(files):
@@ -33,18 +33,16 @@ def unformatted(files):
     return sorted(set(re.findall(r"^([^:\n]+):\d+:\d+: warning", said, re.M)))
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_each_header_stands_alone(compiler):
+def test_each_header_stands_alone():
     headers = [str(ROOT / h) for h in TREE.match(r"src/.*\.h")]
     assert headers
-    done = compile_alone(compiler, headers, ROOT / "src")
+    done = compile_alone(headers, ROOT / "src")
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_a_header_that_leans_on_another_is_noticed(compiler, tmp_path):
+def test_a_header_that_leans_on_another_is_noticed(tmp_path):
     (tmp_path / "a.h").write_text("size_t a(void);\n")
-    assert compile_alone(compiler, [str(tmp_path / "a.h")], tmp_path).returncode != 0
+    assert compile_alone([str(tmp_path / "a.h")], tmp_path).returncode != 0
 
 
 def test_sources_are_laid_out_by_clang_format():
