@@ -22,7 +22,8 @@
 enum {
 	LOCK_WAIT_MS = 15 * 1000, /* for an earlier one that is ending */
 	RETRY_MS = 500, /* while the system database is away */
-	LOOK_S = 3600, /* how often the certificate's age is looked at */
+	LOOK_MINUTES = 60, /* how often the certificate's age is looked at */
+	MINUTE_MS = 60 * 1000,
 	CONNINFO_MAX = 4096,
 	HOSTS_MAX = OPT_STRS_MAX + 4,
 	TOKEN_CHARS = 40,
@@ -266,8 +267,11 @@ static enum err_code serve(struct serve *s, const struct serve_values *v, struct
 		code = start(s, e);
 	if (code || is_asked_to_stop)
 		return code;
-	while (!signal_wait(s, LOOK_S * 1000))
-		renew(s);
+	for (unsigned minute = 1; !signal_wait(s, MINUTE_MS); minute++) {
+		malloc_trim(0); /* pages that a busy time has left */
+		if (minute % LOOK_MINUTES == 0)
+			renew(s);
+	}
 	log_info("stops", "why=signal");
 	return ERR_OK;
 }

@@ -4,7 +4,7 @@
 #include "store/keeper.h"
 #include "store/state.h"
 
-enum { SESSIONS = 16, CACHE_BYTES = 16 << 20, RETRY_S = 2 };
+enum { SESSIONS = 16, CACHE_BYTES = 8 << 20, RETRY_S = 2 };
 
 /* Sealed once with the key that the store was made with: another key file is noticed at start, and
  * not when the first Secret does not open. */
