@@ -22,12 +22,12 @@
 enum {
 	LOCK_WAIT_MS = 15 * 1000, /* for an earlier one that is ending */
 	RETRY_MS = 500, /* while the system database is away */
-	LOOK_MINUTES = 60, /* how often the certificate's age is looked at */
-	MINUTE_MS = 60 * 1000,
+	TRIM_S = 15, /* how often pages that a busy time has left are given back */
+	LOOK_S = 3600, /* how often the certificate's age is looked at */
 	CONNINFO_MAX = 4096,
 	HOSTS_MAX = OPT_STRS_MAX + 4,
 	TOKEN_CHARS = 40,
-	ARENAS = 2, /* of malloc: each keeps what it once had */
+	ARENAS = 4, /* of malloc: with fewer, threads wait; with more, each keeps what it had */
 	LARGE_BYTES = 256 << 10, /* a block of its own, given back when it is freed */
 };
 
@@ -267,9 +267,9 @@ static enum err_code serve(struct serve *s, const struct serve_values *v, struct
 		code = start(s, e);
 	if (code || is_asked_to_stop)
 		return code;
-	for (unsigned minute = 1; !signal_wait(s, MINUTE_MS); minute++) {
-		malloc_trim(0); /* pages that a busy time has left */
-		if (minute % LOOK_MINUTES == 0)
+	for (unsigned i = 1; !signal_wait(s, TRIM_S * 1000); i++) {
+		malloc_trim(0);
+		if (i % (LOOK_S / TRIM_S) == 0)
 			renew(s);
 	}
 	log_info("stops", "why=signal");
