@@ -279,13 +279,15 @@ static void wait_for_company(struct committer *c)
 }
 
 /* The caller whose commit is the first of the queue writes all that is queued, and passes the lead
- * on to who has come meanwhile. Under the lock. */
+ * on to who has come meanwhile. Takes the lock and gives it back: those it wakes would only wait
+ * for it. A commit is not touched any more once its caller is woken. */
 static void lead(struct committer *c)
 {
-	struct commit *batch[BATCH_ROWS];
+	struct commit *batch[BATCH_ROWS], *next = NULL;
 	int64_t start_us;
 	size_t n;
 
+	pthread_mutex_lock(&c->lock);
 	wait_for_company(c);
 	n = take(c, batch);
 	pthread_mutex_unlock(&c->lock);
@@ -294,16 +296,15 @@ static void lead(struct committer *c)
 	pthread_mutex_lock(&c->lock);
 	c->took_us = clock_mono_us() - start_us;
 	c->active = MIN(n + c->queued, (size_t)BATCH_ROWS);
+	c->is_led = c->queued > 0;
+	if (c->is_led)
+		next = list_entry(c->queue.next, struct commit, queued);
+	pthread_mutex_unlock(&c->lock);
+	if (next)
+		sem_post(&next->woken);
 	for (size_t i = 0; i < n; i++) {
 		batch[i]->is_done = true;
-		pthread_cond_signal(&batch[i]->done);
-	}
-	c->is_led = c->queued > 0;
-	if (c->is_led) {
-		struct commit *next = list_entry(c->queue.next, struct commit, queued);
-
-		next->is_leader = true;
-		pthread_cond_signal(&next->done);
+		sem_post(&batch[i]->woken);
 	}
 }
 
@@ -341,22 +342,31 @@ void committer_free(struct committer *c)
 	free(c);
 }
 
+static void commit_wait(struct commit *work)
+{
+	while (sem_wait(&work->woken) < 0) /* a signal came */
+		;
+}
+
 enum err_code committer_run(struct committer *c, struct commit *work, struct err *e)
 {
-	work->is_done = work->is_leader = false;
-	pthread_cond_init(&work->done, NULL);
+	bool is_leader, is_awaited;
+
+	work->is_done = false;
+	sem_init(&work->woken, 0, 0);
 	pthread_mutex_lock(&c->lock);
 	list_push_back(&c->queue, &work->queued);
-	if (++c->queued >= c->wanted)
-		pthread_cond_signal(&c->wake);
-	if (!c->is_led)
-		c->is_led = work->is_leader = true;
-	while (!work->is_done && !work->is_leader)
-		pthread_cond_wait(&work->done, &c->lock);
-	if (work->is_leader)
-		lead(c);
+	is_awaited = ++c->queued >= c->wanted;
+	is_leader = !c->is_led;
+	c->is_led = true;
 	pthread_mutex_unlock(&c->lock);
-	pthread_cond_destroy(&work->done);
+	if (is_awaited)
+		pthread_cond_signal(&c->wake);
+	if (!is_leader)
+		commit_wait(work);
+	if (!work->is_done)
+		lead(c);
+	sem_destroy(&work->woken);
 	if (work->code != ERR_OK)
 		return err_set(e, work->code, "%s", work->err.text);
 	return ERR_OK;

@@ -12,6 +12,8 @@
 #ifndef SLIPWAY_STORE_COMMITTER_H
 #define SLIPWAY_STORE_COMMITTER_H
 
+#include <semaphore.h>
+
 #include "base/list.h"
 #include "store/change.h"
 #include "store/object.h"
@@ -34,9 +36,8 @@ struct commit {
 	size_t n;
 	/* the committer's: */
 	struct list queued;
-	pthread_cond_t done;
+	sem_t woken; /* once: it is done, or its caller leads */
 	bool is_done;
-	bool is_leader; /* its caller has to write the next batch */
 	enum err_code code;
 	struct err err;
 };
