@@ -147,6 +147,18 @@ void event_log_seen(struct event_log *l, const json_t *event, bool is_deleted)
 	pthread_mutex_unlock(&l->lock);
 }
 
+void event_log_written(struct event_log *l, const char *ns, const char *name, int64_t now_us)
+{
+	char text[KEY_MAX];
+	int n = snprintf(text, KEY_MAX, "%s/%s", ns, name);
+	int64_t *at = mem_alloc(sizeof(*at));
+
+	*at = now_us;
+	pthread_mutex_lock(&l->lock);
+	free(map_put(&l->seen, (struct str){text, (size_t)MIN(n, KEY_MAX - 1)}, at));
+	pthread_mutex_unlock(&l->lock);
+}
+
 /* One that is there already happened again. */
 static enum err_code count_up(
 	struct event_log *l, struct store_key key, const json_t *event, json_t **ret, struct err *e)

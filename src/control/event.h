@@ -24,8 +24,10 @@ void event_log_add(struct event_log *l, const struct outcome_event *ev);
 /* Writes what was added; what cannot be written (ERR_UNAVAILABLE) stays for the next time. */
 enum err_code event_log_flush(struct event_log *l, struct err *e);
 
-/* From the list and the watch: which Events there are. */
+/* From the list and the watch: which Events there are. Of one that was written just now nothing but
+ * that need be known. */
 void event_log_seen(struct event_log *l, const json_t *event, bool is_deleted);
+void event_log_written(struct event_log *l, const char *ns, const char *name, int64_t now_us);
 
 /* Deletes those that are over. */
 enum err_code event_log_prune(struct event_log *l, int64_t now_us, struct err *e);

@@ -162,10 +162,16 @@ static void on_event(void *arg, const struct store_event *ev, enum err_code code
 		flag_set(l, &l->is_gone, true);
 		return;
 	}
-	if (ev->type == STORE_BOOKMARK || jv_parse(ev->text, SIZE_MAX, &o, &e))
+	if (ev->type == STORE_BOOKMARK)
+		return;
+	if (!strcmp(ev->kind, "Event") && ev->type != STORE_DELETED) {
+		event_log_written(l->x->events, ev->ns, ev->name, clock_wall_us());
+		return;
+	}
+	if (jv_parse(ev->text, SIZE_MAX, &o, &e))
 		return;
 	if (!strcmp(ev->kind, "Event"))
-		event_log_seen(l->x->events, o, ev->type == STORE_DELETED);
+		event_log_seen(l->x->events, o, true);
 	if (ev->type == STORE_DELETED)
 		index_remove(l->x->index, o, context_touch, l->x);
 	else
