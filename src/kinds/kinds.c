@@ -8,6 +8,7 @@
 #include "kinds/database.h"
 #include "kinds/event.h"
 #include "kinds/host_kind.h"
+#include "kinds/member.h"
 #include "kinds/namespace.h"
 #include "kinds/parameter.h"
 #include "kinds/secret_kind.h"
@@ -20,7 +21,7 @@ static struct kind kinds[] = {
 	 .prepare = database_prepare,
 	 .check = database_check,
 	 .check_delete = database_check_delete},
-	{.name = "Member", .check = member_kind_check},
+	{.name = "Member", .check = member_kind_check, .check_delete = member_check_delete},
 	{.name = "Host", .check = host_kind_check},
 	{.name = "Namespace", .prepare = namespace_prepare},
 	{.name = "Secret",

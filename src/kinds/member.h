@@ -8,6 +8,10 @@
 
 #include "codec/jv.h"
 
+/* May somebody delete it? Not a primary: its agent would remove the only data that nobody else must
+ * have. Controllers ask nobody. */
+enum err_code member_check_delete(const json_t *object, struct err *e);
+
 /* status.settingsHash of a server that has these spec.settings. */
 static inline const char *member_settings_hash(struct arena *a, const json_t *spec)
 {

@@ -284,6 +284,22 @@ static void a_protected_database_is_not_deleted(void **state)
 	json_decref(o);
 }
 
+static void the_primary_of_a_database_is_not_deleted(void **state)
+{
+	const struct kind *k = kind_by_name("Member");
+	json_t *o = json_pack(
+		"{s:{s:[{s:s}]}, s:{s:s}}", "metadata", "ownerReferences", "name", "orders", "spec",
+		"role", "primary");
+	struct err e;
+
+	(void)state;
+	assert_int_equal(k->check_delete(o, &e), ERR_FORBIDDEN);
+	assert_non_null(strstr(e.text, "it is the primary of Database orders"));
+	jv_set_str(o, "spec.role", "standby");
+	assert_int_equal(k->check_delete(o, &e), ERR_OK);
+	json_decref(o);
+}
+
 static void settings_come_from_size_and_parameters(void **state)
 {
 	json_t *o = database("{\"size\":\"medium\",\"version\":\"13\",\"storage\":\"40Gi\","
@@ -454,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_window_is_in_a_time_zone_that_there_is),
 		cmocka_unit_test(a_zone_s_file_can_be_had_by_its_name_alone),
 		cmocka_unit_test(a_protected_database_is_not_deleted),
+		cmocka_unit_test(the_primary_of_a_database_is_not_deleted),
 		cmocka_unit_test(settings_come_from_size_and_parameters),
 		cmocka_unit_test(every_setting_of_every_size_fits_every_major),
 		cmocka_unit_test(restarts_are_for_what_needs_them),
