@@ -161,6 +161,12 @@ static bool lacks_a_verdict(const struct want *w, const struct seen *s)
 	return w->is_primary && s->data == SEEN_STANDBY && w->epoch <= s->epoch;
 }
 
+/* It has lived, with commits that only its data has: a new cluster would hide that loss. */
+static bool has_lost_its_cluster(const struct want *w, const struct seen *s)
+{
+	return w->is_primary && s->data == SEEN_NOTHING && !has_process(s) && w->system_identifier;
+}
+
 static bool needs_a_cluster(const struct want *w, const struct seen *s)
 {
 	return w->is_primary && s->data == SEEN_NOTHING && !has_process(s);
@@ -249,7 +255,7 @@ enum rule_flag {
 	RULE_SERVES = 2, /* the server is up whatever comes of the step */
 };
 
-/* In a message, {upstream}, {major}, {data} and {epoch} are filled in. */
+/* In a message, {upstream}, {major}, {data}, {cluster} and {epoch} are filled in. */
 struct rule {
 	bool (*holds)(const struct want *w, const struct seen *s);
 	enum step step;
@@ -279,6 +285,9 @@ static const struct rule rules[] = {
 	 "waits for the control plane's word before it starts as a primary"},
 	{lacks_a_verdict, STEP_NONE, "Failed", 0,
 	 "it is a standby, and becomes a primary only by an epoch newer than {epoch}"},
+	{has_lost_its_cluster, STEP_NONE, "Failed", 0,
+	 "its data has gone from this host: put the folder of cluster {cluster} back; a new one is "
+	 "not made in its place"},
 	{needs_a_cluster, STEP_INIT, "Initialising", RULE_URGENT, "makes a new cluster"},
 	{needs_an_upstream, STEP_NONE, "Pending", RULE_URGENT, "waits for its primary to be made"},
 	{needs_a_copy, STEP_COPY, "Copying", RULE_URGENT, "copies the data of {upstream}"},
@@ -314,6 +323,8 @@ static void fill_in(struct buf *out, const struct want *w, const struct seen *s,
 		buf_printf(out, "%d", w->major);
 	else if (str_is(token, "data"))
 		buf_puts(out, s->data_why);
+	else if (str_is(token, "cluster"))
+		buf_puts(out, w->system_identifier);
 	else if (str_is(token, "epoch"))
 		buf_printf(out, "%lld", (long long)w->epoch);
 }

@@ -87,6 +87,7 @@ static enum err_code role_parse(struct want *w, struct err *e)
 	w->is_primary = strcmp(role, "primary") == 0;
 	w->epoch = jv_int(w->json, "spec.epoch", 0);
 	w->restart = jv_int(w->json, "spec.restart", 0);
+	w->system_identifier = jv_str(w->json, "spec.systemIdentifier");
 	if (!w->is_primary && strcmp(role, "standby") != 0)
 		return wrong(w, "spec.role", e);
 	if (!str_to_u64(str_of(version), &major) || major < WANT_MAJOR_MIN || major > 99)

@@ -24,6 +24,7 @@ struct want {
 	bool is_deleting, is_running, is_primary;
 	int64_t epoch, restart;
 	int major;
+	const char *system_identifier; /* of the cluster that it has been part of; NULL: none yet */
 	const char *sync_names; /* "" for none */
 	const char *upstream_member; /* NULL: none */
 	const char *upstream_host;

@@ -108,10 +108,24 @@ static void connect_standby(struct cluster *c, struct cluster_member *m)
 	jv_set(m->spec, "upstream.port", json_integer(port));
 }
 
+/* Once there is a cluster, no member may begin another. */
+static void identify(struct cluster *c)
+{
+	const char *known = c->primary ? jv_str(c->primary->spec, "systemIdentifier") : NULL;
+
+	if (c->primary && !known)
+		known = jv_str(c->primary->status, "systemIdentifier");
+	known = known && *known ? arena_strdup(c->arena, known) : NULL;
+	for (size_t i = 0; known && i < c->members_n; i++)
+		jv_set_str(c->members[i].spec, "systemIdentifier", known);
+}
+
 /* A standby that goes keeps its slot until it has gone: it may still be connected. */
 void plan_member_connect(struct cluster *c)
 {
 	json_t *standbys = json_array();
+
+	identify(c);
 
 	for (size_t i = 0; c->primary && i < c->members_n; i++) {
 		struct cluster_member *m = &c->members[i];

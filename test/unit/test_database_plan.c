@@ -39,6 +39,25 @@ static void a_single_database_is_ready_after_two_transactions(void **state)
 	world_done(&w);
 }
 
+static void the_cluster_is_known_by_its_identifier_for_good(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_database(&w, "{'tier':'flexible'}");
+	world_reconcile(&w);
+	assert_null(jv_at(world_get(&w, "Member", "orders-1"), "spec.systemIdentifier"));
+	says(&w, "orders-1", "{'systemIdentifier':'7123'}");
+	world_reconcile(&w);
+	assert_string_equal(text_at(&w, "Member", "orders-1", "spec.systemIdentifier"), "7123");
+	assert_string_equal(text_at(&w, "Member", "orders-2", "spec.systemIdentifier"), "7123");
+	says(&w, "orders-1", "{'systemIdentifier':'9999'}");
+	world_reconcile(&w);
+	assert_string_equal(text_at(&w, "Member", "orders-1", "spec.systemIdentifier"), "7123");
+	world_done(&w);
+}
+
 static void a_flexible_database_is_ready_after_three_transactions(void **state)
 {
 	struct world w;
@@ -485,6 +504,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_single_database_is_ready_after_two_transactions),
+		cmocka_unit_test(the_cluster_is_known_by_its_identifier_for_good),
 		cmocka_unit_test(a_flexible_database_is_ready_after_three_transactions),
 		cmocka_unit_test(no_zone_for_a_standby_is_said_in_one_sentence),
 		cmocka_unit_test(no_host_at_all_is_said_in_one_sentence),

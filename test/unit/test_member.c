@@ -224,6 +224,23 @@ static void deleting_comes_before_everything(void **state)
 	want_drop(&w);
 }
 
+/* The folder of a primary, with state.json in it, is lost: nothing may hide that. */
+static void a_primary_that_has_lived_is_not_made_anew(void **state)
+{
+	struct want *w = want_of("primary", ",\"systemIdentifier\":\"7123\"");
+	struct seen s = {.is_heard = true, .has_major = true};
+
+	(void)state;
+	check(w, &s, STEP_NONE, "Failed");
+	assert_string_equal(
+		decide(w, &s).message,
+		"its data has gone from this host: put the folder of cluster 7123 back; a new one "
+		"is not made in its place");
+	s.data = SEEN_PRIMARY;
+	check(w, &s, STEP_START, "Starting");
+	want_drop(&w);
+}
+
 static void a_restart_is_a_stop_and_a_start(void **state)
 {
 	struct want *w = want_of("primary", ",\"restart\":2");
@@ -383,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_deposed_primary_is_stopped_and_stays_so),
 		cmocka_unit_test(a_standby_becomes_a_primary_only_by_a_newer_epoch),
 		cmocka_unit_test(deleting_comes_before_everything),
+		cmocka_unit_test(a_primary_that_has_lived_is_not_made_anew),
 		cmocka_unit_test(a_restart_is_a_stop_and_a_start),
 		cmocka_unit_test(bad_data_and_a_missing_major_are_told),
 		cmocka_unit_test(a_server_that_lacks_a_role_still_runs),
