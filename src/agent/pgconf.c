@@ -10,7 +10,8 @@ static const char defaults[] = "lc_messages = 'C'\n"
 			       "lc_time = 'C'\n"
 			       "default_text_search_config = 'pg_catalog.simple'\n"
 			       "wal_retrieve_retry_interval = '500ms'\n"
-			       "wal_receiver_status_interval = '1s'\n";
+			       "wal_receiver_status_interval = '1s'\n"
+			       "wal_receiver_timeout = '10s'\n";
 
 /* As guc-file.l reads it: quotes are doubled, a backslash starts an escape. */
 static void value_add(struct buf *out, const char *value)
@@ -60,7 +61,12 @@ void pgconf_conninfo_add(struct buf *out, const char *keyword, const char *value
 	buf_putc(out, '\'');
 }
 
-/* verify-ca, not verify-full: libpq before 15 does not find an address in a certificate. The CA
+/* A standby that says nothing is dropped after 10 s: a frozen one holds up writes for that long,
+ * and the grace (5 s) until it is let go. A standby at work answers each second; 10 s is left for a
+ * disk that takes long to flush. It is asked for in the connection, not in the server: logical
+ * subscribers, which answer late from within a long transaction, keep PostgreSQL's 60 s.
+ *
+ * verify-ca, not verify-full: libpq before 15 does not find an address in a certificate. The CA
  * signs nobody but the platform's own. */
 const char *pgconf_conninfo(struct arena *a, const struct want *w, const struct pgconf *c)
 {
@@ -78,6 +84,7 @@ const char *pgconf_conninfo(struct arena *a, const struct want *w, const struct 
 	pgconf_conninfo_add(&out, "sslrootcert", arena_printf(a, "%s/ca.crt", c->certs));
 	pgconf_conninfo_add(&out, "ssl_min_protocol_version", "TLSv1.2");
 	pgconf_conninfo_add(&out, "gssencmode", "disable");
+	pgconf_conninfo_add(&out, "options", "-c wal_sender_timeout=10s");
 	pgconf_conninfo_add(&out, "connect_timeout", "5");
 	pgconf_conninfo_add(&out, "keepalives_idle", "10");
 	pgconf_conninfo_add(&out, "keepalives_interval", "5");

@@ -201,6 +201,35 @@ static enum err_code names_check(struct db *d, const char *names, struct err *e)
 	return code;
 }
 
+/* A sender that has not loaded the names yet may still count its standby, and acknowledge by it. */
+static enum err_code
+others_wait(struct db *d, const struct job *j, const char *names, struct err *e)
+{
+	const char *const params[] = {names};
+	int64_t deadline_ms = clock_mono_ms() + RELOAD_MS;
+
+	for (;;) {
+		struct db_rows rows = {0};
+		enum err_code code = db_exec(
+			d,
+			"SELECT FROM pg_stat_replication WHERE sync_priority > 0 AND state <>"
+			" 'backup' AND position('\"' || application_name || '\"' IN $1) = 0",
+			params, 1, &rows, e);
+		int n = rows.n;
+
+		db_rows_done(&rows);
+		if (code || !n)
+			return code;
+		if (clock_mono_ms() > deadline_ms)
+			return err_set(
+				e, ERR_TIMEOUT,
+				"%d standby(s) that writes shall not wait for are still counted",
+				n);
+		if (job_sleep(j, NAP_MS))
+			return err_set(e, ERR_GONE, "it was called off");
+	}
+}
+
 enum err_code replication_prove(
 	struct db *d, const struct job *j, const char *names, uint64_t *ret_lsn, struct err *e)
 {
@@ -215,6 +244,8 @@ enum err_code replication_prove(
 		code = reload_once(d, j, e);
 		if (!code)
 			code = db_exec(d, "CHECKPOINT", NULL, 0, NULL, e);
+		if (!code)
+			code = others_wait(d, j, names, e);
 	}
 	if (!code)
 		code = ask(&a, d, "SELECT pg_current_wal_lsn()::text", &lsn, e);

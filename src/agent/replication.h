@@ -26,7 +26,9 @@ enum err_code replication_reload(struct db *d, const struct job *j, struct err *
  * 2. another, until this session sees that one: it has finished signalling them for the first;
  * 3. a checkpoint: the checkpointer handles the signal that waits for it before a request, and it
  *    is the checkpointer that tells all backends (in shared memory) to wait for standbys;
- * 4. the position of the WAL then: what was acknowledged without waiting lies before it.
+ * 4. until no sender counts a standby that the names do not have: each judges by the names that it
+ *    has loaded itself;
+ * 5. the position of the WAL then: what was acknowledged without waiting lies before it.
  */
 enum err_code replication_prove(
 	struct db *d, const struct job *j, const char *names, uint64_t *ret_lsn, struct err *e);
