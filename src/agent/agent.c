@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/boot.h"
 #include "agent/host.h"
 #include "agent/identity.h"
 #include "agent/link.h"
@@ -83,6 +84,9 @@ parts_open(struct agent *a, uv_loop_t *loop, const struct agent_conf *c, struct 
 	};
 	enum err_code code = link_init(&a->link, loop, &a->id, &ops, a, e);
 
+	a->link.boot = clock_wall_us();
+	if (!code && conf.driver->has_folders)
+		code = boot_next(c->data, &a->link.boot, e);
 	if (!code)
 		code = host_new(loop, &conf, &a->host, e);
 	if (code)

@@ -86,6 +86,19 @@ on_report_end(void *arg, enum err_code code, int status, struct str body, const 
 	uv_timer_start(&l->report, on_report, l->is_dirty ? 0 : REPORT_MS, 0);
 }
 
+/* Its number says which of two reports is the newer one. It does not stand in the report: one that
+ * brings nothing new shall look like the last. */
+static void post(struct link *l, const json_t *report, int limit_ms, http_done *on_end)
+{
+	CLEANUP(arena_done) struct arena a = {0};
+	const char *path = arena_printf(
+		&a, "/agent/v1/report?boot=%lld&sequence=%lld", (long long)l->boot,
+		(long long)++l->reports);
+
+	l->post = http_async_call(
+		l->http, "POST", path, jv_text(&a, report), limit_ms, NULL, on_end, l);
+}
+
 static void on_report(uv_timer_t *timer)
 {
 	struct link *l = container_of(timer, struct link, report);
@@ -97,9 +110,7 @@ static void on_report(uv_timer_t *timer)
 		return;
 	}
 	l->is_dirty = false;
-	l->post = http_async_call(
-		l->http, "POST", "/agent/v1/report", jv_text(&a, report), CALL_MS, NULL,
-		on_report_end, l);
+	post(l, report, CALL_MS, on_report_end);
 }
 
 /* Several changes in one turn of the loop make one report. */
@@ -227,7 +238,5 @@ void link_leave(struct link *l, const json_t *report, void (*closed)(struct link
 	calls_cancel(l);
 	uv_timer_stop(&l->again);
 	uv_timer_stop(&l->report);
-	l->post = http_async_call(
-		l->http, "POST", "/agent/v1/report", jv_text(&a, report), LEAVE_MS, NULL,
-		on_leave_end, l);
+	post(l, report, LEAVE_MS, on_leave_end);
 }

@@ -26,6 +26,7 @@ struct reports {
 	bool has_thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
+	pthread_mutex_t turn; /* reports of a host are taken one after the other */
 	struct list queue;
 	size_t n;
 	bool is_stopping;
@@ -200,6 +201,7 @@ enum err_code reports_new(struct store *s, struct reports **ret, struct err *e)
 	r->store = s;
 	list_init(&r->queue);
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->turn, NULL);
 	pthread_cond_init(&r->wake, NULL);
 	r->has_thread = !pthread_create(&r->thread, NULL, reports_run, r);
 	if (!r->has_thread) {
@@ -226,6 +228,7 @@ void reports_free(struct reports *r)
 		news_free(list_entry(at, struct news, at));
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
+	pthread_mutex_destroy(&r->turn);
 	free(r);
 }
 
@@ -373,9 +376,36 @@ static bool tell_again(struct call *c, const struct gist *g)
 	return true;
 }
 
+static int64_t number(struct call *c, const char *name)
+{
+	int64_t n = 0;
+
+	str_to_i64(str_of(call_query(c, name, "")), &n);
+	return n;
+}
+
+/* An older report than one that was taken already is told so, and changes nothing. */
+static json_t *take(struct call *c, const struct gist *g, size_t *ret_members)
+{
+	struct fleet_turn turn = {number(c, "boot"), number(c, "sequence")}, last;
+
+	if (!fleet_take_turn(wants_fleet(c->api->wants), c->user.name, turn, &last))
+		return status_conflict(
+			kind_by_name("Host"), c->user.name,
+			arena_printf(
+				c->arena,
+				"report %lld of boot %lld is older than %lld of boot %lld, which "
+				"was taken already",
+				(long long)turn.sequence, (long long)turn.boot,
+				(long long)last.sequence, (long long)last.boot));
+	if (g && tell_again(c, g))
+		return NULL;
+	return tell_all(c, g, ret_members);
+}
+
 json_t *report_handle(struct call *c)
 {
-	json_t *status = NULL;
+	json_t *status;
 	struct gist g;
 	bool has_gist;
 	size_t n;
@@ -384,8 +414,9 @@ json_t *report_handle(struct call *c)
 		return status_not_found(kind_by_name("Host"), c->user.name);
 	has_gist = gist_take(c->rq->body, &g);
 	n = g.n;
-	if (!has_gist || !tell_again(c, &g))
-		status = tell_all(c, has_gist ? &g : NULL, &n);
+	pthread_mutex_lock(&c->api->reports->turn);
+	status = take(c, has_gist ? &g : NULL, &n);
+	pthread_mutex_unlock(&c->api->reports->turn);
 	if (!status)
 		buf_printf(&c->rs->body, "{\"members\":%zu}\n", n);
 	return status;

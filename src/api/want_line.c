@@ -43,7 +43,11 @@ static void set_roles(struct want_line *l, const char *ns, const json_t *spec)
 			&a, jv_str_or(spec, "database", ""), jv_str_or(role, "name", ""));
 
 		l->roles[i].text = open_text(role);
-		l->roles[i].verifier = mem_printf("%s/%s", ns, secret);
+		/* one without a password of its own must not get that of another role, whose
+		 * Secrets have the same names */
+		l->roles[i].verifier = jv_int(role, "credential", 0)
+			? mem_printf("%s/%s", ns, secret)
+			: mem_strdup("");
 	}
 	arena_done(&a);
 }

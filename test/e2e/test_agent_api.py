@@ -59,18 +59,22 @@ def member(api, ns, host):
     made = api.call("POST", members(ns), {
         "apiVersion": "slipway.dev/v1", "kind": "Member", "metadata": {"name": "orders-1"},
         "spec": {"database": "orders", "host": host.name, "version": "15", "role": "primary", "epoch": 1,
-                 "settings": {"work_mem": "4MB"}, "roles": [{"name": "app", "login": True}]}}, code=201).json
+                 "settings": {"work_mem": "4MB"}, "roles": [{"name": "app", "login": True, "credential": 1}]}}, code=201).json
     yield made
     api.call("DELETE", f"{members(ns)}/orders-1")
 
 
-def report(host, *found, code=200):
+def report(host, *found, code=200, query=""):
     """In the form in which an agent writes it: without a blank."""
     body = json.dumps({
         "version": "0.1.0", "address": "127.0.9.1", "postgres": [{"major": "15", "version": "15.1", "path": "/x"}],
         "capacity": {"memoryBytes": 1 << 30, "cpus": 2, "diskFreeBytes": (5 << 30) + 7}, "members": list(found),
     }, separators=(",", ":"))
-    wait_for("the host to be known", lambda: host.call("POST", "/agent/v1/report", body).code == code)
+
+    def answered():
+        answer = host.call("POST", f"/agent/v1/report{query}", body)
+        return answer if answer.code == code else None
+    return wait_for("the host to be known", answered)
 
 
 def told(made, lsn="0/3000148", lag=0, **status):
@@ -158,6 +162,31 @@ def test_wants_come_whole_and_at_once(api, ns, host, member):
         api.call("PATCH", f"{rest.secrets(ns)}/orders-app-verifier", {"stringData": {"verifier": "new"}}, MERGE)
         third = next(line for line in lines if line["type"] == "wants")
         assert third["members"][0]["spec"]["roles"][0]["verifier"] == "new"
+
+
+def test_a_role_without_a_password_of_its_own_gets_no_verifier(api, ns, host, member):
+    api.call("PATCH", f"{members(ns)}/orders-1", {"spec": {"roles": [{"name": "app", "login": True}]}}, MERGE, code=200)
+    with host.stream("/agent/v1/wants") as lines:
+        roles = next(w["members"][0]["spec"]["roles"] for w in lines if w["type"] == "wants" and w["members"]
+                     and "credential" not in w["members"][0]["spec"]["roles"][0])
+        assert roles == [{"name": "app", "login": True}]
+
+
+def test_a_report_that_comes_late_changes_nothing(api, ns, host, member):
+    def tell(state, boot, sequence, code=200):
+        return report(host, told(member, state=state), code=code, query=f"?boot={boot}&sequence={sequence}")
+
+    def state():
+        return api.get(f"{members(ns)}/orders-1").json.get("status", {}).get("state")
+
+    tell("Starting", 7, 9)
+    tell("Running", 8, 1)  # another life of the agent
+    wait_for("the status", lambda: state() == "Running")
+    for boot, sequence in (7, 10), (8, 1), (8, 0):
+        late = tell("Failed", boot, sequence, code=409)
+        assert f"report {sequence} of boot {boot} is older than 1 of boot 8" in late.json["message"]
+    tell("Running", 8, 2)
+    assert state() == "Running"
 
 
 def test_a_member_that_is_being_deleted_is_wanted_as_such(api, ns, host, member):

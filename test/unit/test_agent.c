@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
+#include "agent/boot.h"
 #include "agent/driver.h"
 #include "agent/identity.h"
 #include "agent/renew.h"
@@ -297,6 +298,28 @@ static void a_join_spends_the_token_once(void **state)
 }
 
 /* A kill between any two steps of a renewal leaves a pair that belongs together. */
+static void each_life_has_a_greater_number(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {0};
+	const char *data = arena_printf(&a, "/tmp/slipway-boot-%d", (int)getpid());
+	const char *path = arena_printf(&a, "%s/boot", data);
+	int64_t boot = 0, next = 0, now = clock_wall_us();
+	struct err e;
+
+	(void)state;
+	assert_int_equal(dir_make(data, 0700, &e), ERR_OK);
+	assert_int_equal(boot_next(data, &boot, &e), ERR_OK);
+	assert_true(boot >= now);
+	assert_int_equal(boot_next(data, &next, &e), ERR_OK);
+	assert_true(next > boot);
+	/* the clock was set back */
+	assert_int_equal(file_write(path, 0600, STR("9000000000000000000\n"), &e), ERR_OK);
+	assert_int_equal(boot_next(data, &next, &e), ERR_OK);
+	assert_true(next == INT64_C(9000000000000000001));
+	assert_int_equal(dir_remove(data, &e), ERR_OK);
+	assert_int_equal(boot_next(data, &next, &e), ERR_NOT_FOUND);
+}
+
 static void a_renewal_that_was_cut_short_leaves_a_pair(void **state)
 {
 	CLEANUP(arena_done) struct arena a = {0};
@@ -532,6 +555,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_is_never_shown_to_another_platform),
 		cmocka_unit_test(a_join_spends_the_token_once),
+		cmocka_unit_test(each_life_has_a_greater_number),
 		cmocka_unit_test(a_renewal_that_was_cut_short_leaves_a_pair),
 		cmocka_unit_test(a_certificate_is_renewed_in_place),
 		cmocka_unit_test(agent_begins),
