@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/identity.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "codec/jv.h"
@@ -113,6 +114,32 @@ static enum err_code join_call(
 	return jv_parse(buf_view(&r.body), ANSWER_MAX, ret, e);
 }
 
+/* Has this folder joined, with a certificate that is still good? One that was away for too long
+ * joins again, as the host that it was. */
+static enum err_code look(struct arena *a, const struct agent_join *j, bool *ret, struct err *e)
+{
+	struct identity was;
+	int64_t not_after_s;
+	int percent;
+
+	*ret = false;
+	if (!file_exists(arena_printf(a, "%s/agent.json", j->data)))
+		return ERR_OK;
+	*ret = true;
+	if (identity_load(a, j->data, &was, NULL) ||
+	    ca_life(was.cert_pem, &not_after_s, &percent, NULL) ||
+	    not_after_s > clock_wall_us() / 1000000)
+		return ERR_OK;
+	if (strcmp(was.name, j->name) != 0)
+		return err_set(
+			e, ERR_CONFLICT,
+			"the certificate of host %s, which '%s' is of, has expired: join again as "
+			"that host, with --name %s and a token for it",
+			was.name, j->data, was.name);
+	*ret = false;
+	return ERR_OK;
+}
+
 enum err_code agent_join(const struct agent_join *j, struct err *e)
 {
 	CLEANUP(arena_done) struct arena a = {0};
@@ -120,10 +147,11 @@ enum err_code agent_join(const struct agent_join *j, struct err *e)
 	struct identity id = {
 		.name = j->name, .zone = j->zone, .address = j->address, .url = j->url};
 	const char *csr;
-	enum err_code code;
+	bool has_joined;
+	enum err_code code = look(&a, j, &has_joined, e);
 
-	if (file_exists(arena_printf(&a, "%s/agent.json", j->data)))
-		return ERR_OK;
+	if (code || has_joined)
+		return code;
 	code = dir_make(j->data, 0700, e);
 	if (!code)
 		code = ca_fetch(&a, j, &id.ca_pem, e);

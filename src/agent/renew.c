@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/ca.h"
 
@@ -85,9 +86,17 @@ static void on_timer(uv_timer_t *timer)
 	struct renew *r = container_of(timer, struct renew, timer);
 	int64_t not_after_s;
 	int percent = 0;
+	bool is_known;
 
 	uv_timer_start(&r->timer, on_timer, LOOK_MS, 0);
-	if (ca_life(r->id->cert_pem, &not_after_s, &percent, NULL) || percent >= PERCENT)
+	is_known = !ca_life(r->id->cert_pem, &not_after_s, &percent, NULL);
+	if (is_known && not_after_s <= clock_wall_us() / 1000000)
+		log_error(
+			"the certificate of this host has expired", "host=%s remedy=%s",
+			r->id->name,
+			log_q("join again: slipway agent --join URL --zone ZONE --name NAME, with "
+			      "a token for that name"));
+	else if (!is_known || percent >= PERCENT)
 		renew_begin(r);
 }
 

@@ -1,5 +1,6 @@
 /* The verb `describe`: one object in the words that a person wants to read. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "cli/session.h"
@@ -12,6 +13,7 @@ struct describe {
 	struct session *s;
 	const struct kind *kind;
 	json_t *object, *events; /* events: an array */
+	struct rows head;
 	struct buf out;
 };
 
@@ -58,62 +60,80 @@ static const char *names_text(struct arena *a, const json_t *list)
 	return text;
 }
 
-static void print_head(struct describe *d)
+static void head_make(struct describe *d)
 {
 	struct arena *a = &d->s->arena;
-	struct rows rows = {.arena = a};
+	struct rows *rows = &d->head;
 
-	head_line(&rows, d->kind->name, jv_str(d->object, "metadata.name"));
-	head_line(&rows, "Namespace", jv_str(d->object, "metadata.namespace"));
-	head_line(&rows, "Labels", pairs_text(a, jv_at(d->object, "metadata.labels")));
-	head_line(&rows, "Age", age(a, jv_str(d->object, "metadata.creationTimestamp")));
+	rows->arena = a;
+	head_line(rows, d->kind->name, jv_str(d->object, "metadata.name"));
+	head_line(rows, "Namespace", jv_str(d->object, "metadata.namespace"));
+	head_line(rows, "Labels", pairs_text(a, jv_at(d->object, "metadata.labels")));
+	head_line(rows, "Age", age(a, jv_str(d->object, "metadata.creationTimestamp")));
 	if (jv_str(d->object, "metadata.deletionTimestamp"))
 		head_line(
-			&rows, "Deleted",
+			rows, "Deleted",
 			arena_printf(
 				a, "%s ago",
 				age(a, jv_str(d->object, "metadata.deletionTimestamp"))));
-	rows_print(&d->out, &rows, "");
+}
+
+static void condition_add(struct rows *rows, const json_t *c)
+{
+	rows_add(
+		rows,
+		(const char *const[]){
+			jv_str_or(c, "type", ""), jv_str_or(c, "status", ""),
+			age(rows->arena, jv_str(c, "lastTransitionTime")),
+			jv_str_or(c, "message", ""), NULL});
 }
 
 static void print_conditions(struct describe *d)
 {
-	struct arena *a = &d->s->arena;
-	struct rows rows = {.arena = a};
-	const json_t *c;
+	struct rows rows = {.arena = &d->s->arena};
+	const json_t *ready = cond_get(d->object, "Ready"), *c;
 	size_t i;
 
+	if (ready) /* it says most */
+		condition_add(&rows, ready);
 	json_array_foreach (jv_at(d->object, "status.conditions"), i, c)
-		rows_add(
-			&rows,
-			(const char *const[]){
-				jv_str_or(c, "type", ""), jv_str_or(c, "status", ""),
-				age(a, jv_str(c, "lastTransitionTime")),
-				jv_str_or(c, "message", ""), NULL});
+		if (c != ready)
+			condition_add(&rows, c);
 	if (!rows.n)
 		return;
 	buf_puts(&d->out, "\nHow it is:\n");
 	rows_print(&d->out, &rows, "  ");
 }
 
+static const char *event_time(const json_t *ev)
+{
+	return jv_str_or(
+		ev, "lastTimestamp",
+		jv_str_or(ev, "eventTime", jv_str_or(ev, "metadata.creationTimestamp", "")));
+}
+
+static int by_time(const void *a, const void *b)
+{
+	return strcmp(event_time(*(const json_t *const *)a), event_time(*(const json_t *const *)b));
+}
+
 static void print_events(struct describe *d)
 {
 	struct arena *a = &d->s->arena;
 	struct rows rows = {.arena = a};
-	const json_t *ev;
-	size_t i;
+	size_t n = json_array_size(d->events);
+	const json_t **all = arena_array(a, const json_t *, n + 1);
 
-	json_array_foreach (d->events, i, ev) {
-		const char *time = jv_str_or(
-			ev, "lastTimestamp",
-			jv_str_or(ev, "eventTime", jv_str(ev, "metadata.creationTimestamp")));
-
+	for (size_t i = 0; i < n; i++)
+		all[i] = json_array_get(d->events, i);
+	qsort(all, n, sizeof(*all), by_time);
+	for (size_t i = 0; i < n; i++)
 		rows_add(
 			&rows,
 			(const char *const[]){
-				age(a, time), jv_str_or(ev, "type", ""),
-				jv_str_or(ev, "reason", ""), jv_str_or(ev, "message", ""), NULL});
-	}
+				age(a, event_time(all[i])), jv_str_or(all[i], "type", ""),
+				jv_str_or(all[i], "reason", ""), jv_str_or(all[i], "message", ""),
+				NULL});
 	if (!rows.n)
 		return;
 	buf_puts(&d->out, "\nWhat happened (the time since):\n");
@@ -154,23 +174,23 @@ static void print_members(struct describe *d)
 static void print_database(struct describe *d)
 {
 	struct arena *a = &d->s->arena;
-	struct rows rows = {.arena = a};
+	struct rows *rows = &d->head;
 	const json_t *o = d->object;
 
 	head_line(
-		&rows, "PostgreSQL",
+		rows, "PostgreSQL",
 		arena_printf(
 			a, "%s, tier %s, size %s, storage %s", jv_str_or(o, "spec.version", "?"),
 			jv_str_or(o, "spec.tier", "?"), jv_str_or(o, "spec.size", "?"),
 			jv_str_or(o, "spec.storage", "?")));
-	head_line(&rows, "Databases", names_text(a, jv_at(o, "spec.databases")));
-	head_line(&rows, "Roles", names_text(a, jv_at(o, "spec.roles")));
-	head_line(&rows, "Parameters", pairs_text(a, jv_at(o, "spec.parameters")));
-	head_line(&rows, "Endpoint", jv_str(o, "status.endpoint"));
+	head_line(rows, "Databases", names_text(a, jv_at(o, "spec.databases")));
+	head_line(rows, "Roles", names_text(a, jv_at(o, "spec.roles")));
+	head_line(rows, "Parameters", pairs_text(a, jv_at(o, "spec.parameters")));
+	head_line(rows, "Endpoint", jv_str(o, "status.endpoint"));
 	head_line(
-		&rows, "Deletion",
+		rows, "Deletion",
 		jv_bool(o, "spec.deletionProtection", false) ? "protected" : NULL);
-	rows_print(&d->out, &rows, "");
+	rows_print(&d->out, rows, "");
 	print_conditions(d);
 	print_members(d);
 }
@@ -191,6 +211,7 @@ static void print_generic(struct describe *d)
 			json_object_set_new(
 				json_object_get(rest, "data"), key, json_string("(hidden)"));
 	}
+	rows_print(&d->out, &d->head, "");
 	if (json_object_size(rest)) {
 		buf_putc(&d->out, '\n');
 		yaml_print(&d->out, rest);
@@ -231,7 +252,7 @@ static enum err_code describe(struct describe *d, char **args, struct err *e)
 		code = read_all(d, args[1], e);
 	if (code)
 		return code;
-	print_head(d);
+	head_make(d);
 	if (strcmp(d->kind->name, "Database") == 0)
 		print_database(d);
 	else

@@ -46,6 +46,8 @@ static void host_take(struct status *st, const json_t *host)
 	jv_set_str(one, "address", jv_str(host, "status.address"));
 	jv_set_str(one, "majors", jv_str(host, "status.majors"));
 	json_object_set_new(one, "members", json_integer(jv_int(host, "status.memberCount", 0)));
+	json_object_set_new(
+		one, "takesMembers", json_boolean(!jv_bool(host, "spec.unschedulable", false)));
 	json_array_append_new(json_object_get(st->doc, "hosts"), one);
 	if (!is_ready(host))
 		trouble(st,
@@ -101,6 +103,13 @@ static enum err_code look(struct status *st, struct err *e)
 	return code;
 }
 
+static const char *host_text(const json_t *h)
+{
+	if (!jv_bool(h, "ready", false))
+		return jv_str_or(h, "message", "");
+	return jv_bool(h, "takesMembers", true) ? "ready" : "ready, takes no new members";
+}
+
 static void print_hosts(struct status *st, struct buf *out)
 {
 	struct rows rows = {.arena = &st->s->arena};
@@ -119,9 +128,7 @@ static void print_hosts(struct status *st, struct buf *out)
 				jv_str_or(h, "address", "-"),
 				arena_printf(
 					&st->s->arena, "%lld", (long long)jv_int(h, "members", 0)),
-				jv_str_or(h, "majors", "-"),
-				jv_bool(h, "ready", false) ? "ready" : jv_str_or(h, "message", ""),
-				NULL});
+				jv_str_or(h, "majors", "-"), host_text(h), NULL});
 	if (i)
 		rows_print(out, &rows, "  ");
 }

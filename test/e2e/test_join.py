@@ -106,3 +106,30 @@ def test_a_folder_has_one_agent(site):
     site.heard("j1")
     done = harness.call(site.agent_argv("j1"), check=1, timeout=60)
     assert "another slipway runs on" in done.err
+
+
+def test_a_host_whose_certificate_has_expired_joins_again_as_itself(site):
+    agent = site.folder.start
+    site.net.host("k1")
+    first = agent(site.join_argv("k1", "zone-k", site.token("zone-k")), "k1.log")
+    site.heard("k1")
+    uid = site.host("k1")["metadata"]["uid"]
+    first.terminate()
+    assert first.wait(30) == 0
+
+    crt, serve = site.folder.path / "k1/agent.crt", site.serve.data
+    csr = harness.call(["openssl", "x509", "-x509toreq", "-in", crt, "-signkey", site.folder.path / "k1/agent.key"]).out
+    old = harness.call(["openssl", "x509", "-req", "-CA", serve / "ca.crt", "-CAkey", serve / "ca.key", "-days", "-1"], input=csr).out
+    crt.write_text(old)
+    alone = agent(site.agent_argv("k1"), "k1-alone.log")
+    wait_for("it to say what to do", lambda: "has expired" in site.folder.text("k1-alone.log")
+             and "join again" in site.folder.text("k1-alone.log"))
+    alone.terminate()
+    alone.wait(30)
+
+    assert "has expired: join again as that host, with --name k1" in harness.call(
+        [*site.join_argv("k1", "zone-k", "x.y"), "--name", "k2"], check=1, timeout=60).err
+    before = site.host("k1")["status"]["lastHeard"]
+    agent(site.join_argv("k1", "zone-k", site.token("zone-k", name="k1")), "k1.log")
+    wait_for("the host to be heard again", lambda: site.host("k1")["status"]["lastHeard"] > before)
+    assert site.host("k1")["metadata"]["uid"] == uid

@@ -1,5 +1,9 @@
 """script/quickstart does what the README says."""
+import contextlib
+import os
 import re
+import signal
+import subprocess
 
 import pytest
 
@@ -22,10 +26,24 @@ def quickstart(place, *argv, **kw):
 
 
 @pytest.mark.timeout(2 * LIMIT_S)
-def test_the_tour_runs_stops_and_finds_everything_again(place):
-    first = quickstart(place, "--once").out
-    assert "database.slipway.dev/orders created" in first
-    assert re.search(r"^ +1 \| ", first, re.M), "one row was written"
+def test_the_tour_stays_up_until_ctrl_c_and_finds_everything_again(place):
+    log = place.base / "quickstart.log"
+    with open(log, "wb") as out:
+        first = subprocess.Popen([harness.ROOT / "script/quickstart"], env={**place.env, "SLIPWAY_DATA": str(place.data)},
+                                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    try:
+        harness.wait_for("the end of the tour", lambda: "The platform stays up." in log.read_text() or first.poll() is not None,
+                         LIMIT_S)
+        said = log.read_text()
+        assert "database.slipway.dev/orders created" in said
+        assert re.search(r"^ +1 \| ", said, re.M), "one row was written"
+        assert place.kubectl("get", "database", "orders", "-n", "payments-dev", "-o", "name").out, "it is up"
+        os.killpg(first.pid, signal.SIGINT)  # as a terminal does
+        assert first.wait(60) == 0, log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
     assert place.processes() == [], "it stops what it started"
     again = quickstart(place, "--once").out
     assert "database.slipway.dev/orders unchanged" in again

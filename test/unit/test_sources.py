@@ -73,6 +73,11 @@ def test_python_files_parse():
         compile(TREE.text(name), name, "exec")
 
 
+def test_the_page_of_the_kinds_is_of_now():
+    checked = run(str(ROOT / "script/reference"), "--check")
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_commits_speak_of_the_project():
     log = run("git", "-C", str(ROOT), "log", "--format=%h %B", "-500")
     if log.returncode:
