@@ -76,8 +76,8 @@ contents_check_kind(const struct deletion *d, const struct kind *k, const char *
 
 	if (code)
 		return status_of_err(d->c->route.kind, ns, code, e);
-	json_array_foreach (all, i, o)
-		if (k->check_delete(o, e))
+	json_array_foreach (all, i, o) /* what is owned goes with its owner, which is asked */
+		if (!json_array_size(jv_at(o, "metadata.ownerReferences")) && k->check_delete(o, e))
 			return status_forbidden(
 				d->c->route.kind, ns,
 				arena_printf(
