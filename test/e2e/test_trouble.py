@@ -70,16 +70,15 @@ def test_a_disk_that_is_full(platform, ns, attic):
     platform.apply(database("orders", ns, version="15", highAvailability={"zones": ["attic"]}))
     says(platform, "orders", ns, "The primary in attic failed: the disk is full", "make room, and it goes on by itself")
     wait_for("what was half made to go", lambda: not list(attic.glob("m/*/data*")))
-    harness.call(["mount", "-o", "remount,size=400m", attic])
+    harness.call(["mount", "-o", "remount,size=200m", attic])
     platform.wait_database("orders", ns)
     with platform.connect("orders", ns) as c:
         c.execute("create table t as select 42 as n")
 
-    with open(attic / "filler", "wb") as filler:
+    with open(attic / "filler", "wb", buffering=0) as filler:
         with pytest.raises(OSError):
             while True:
                 filler.write(b"0" * (1 << 16))
-                filler.flush()
     postmaster = int(next(attic.glob("m/*/data/postmaster.pid")).read_text().split()[0])
     os.kill(postmaster, signal.SIGKILL)
     says(platform, "orders", ns, "The primary in attic failed: the disk is full")
