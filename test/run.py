@@ -271,7 +271,13 @@ def show(suite, cases, seconds):
         print(f"  skipped {case.name}", flush=True)
 
 
+def on_terminate(number, frame):
+    end_marked()
+    sys.exit(128 + number)
+
+
 def main(wanted):
+    signal.signal(signal.SIGTERM, on_terminate)
     if wanted in (["--help"], ["-h"]):
         print(__doc__.strip())
         return 0
