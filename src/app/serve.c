@@ -28,7 +28,6 @@ enum {
 	HOSTS_MAX = OPT_STRS_MAX + 4,
 	TOKEN_CHARS = 40,
 	ARENAS = 4, /* of malloc: with fewer, threads wait; with more, each keeps what it had */
-	LARGE_BYTES = 256 << 10, /* a block of its own, given back when it is freed */
 };
 
 struct serve_values {
@@ -276,14 +275,6 @@ static enum err_code serve(struct serve *s, const struct serve_values *v, struct
 	return ERR_OK;
 }
 
-/* A list of many objects must not leave its size behind. */
-static void memory_limit(void)
-{
-	mallopt(M_ARENA_MAX, ARENAS);
-	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-	mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
-}
-
 static int run(const struct opt_verb *verb, const void *values, char **args, size_t n)
 {
 	struct serve s = {.folder = {.lock_fd = -1}};
@@ -291,7 +282,7 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 	struct err e;
 
 	log_set_role("serve");
-	memory_limit();
+	mallopt(M_ARENA_MAX, ARENAS);
 	/* blocked before any thread starts, so that they come to signal_wait alone */
 	child_stop_signals(&s.signals);
 	sigprocmask(SIG_BLOCK, &s.signals, NULL);
