@@ -2,9 +2,9 @@
 
 SLIPWAY_FLEET_HOSTS makes it smaller. What is measured is the control plane alone; the hosts' own process is not.
 """
-import calendar
 import concurrent.futures
 import contextlib
+import datetime
 import http.client
 import json
 import os
@@ -113,7 +113,7 @@ def at_rest(api):
 
 def age(text):
     """Seconds since a time of the API's."""
-    return time.time() - calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    return time.time() - datetime.datetime.fromisoformat(text).timestamp()
 
 
 def measure(b, platform, api):
@@ -128,7 +128,7 @@ def measure(b, platform, api):
           better="lower")
     b.say(f"fleet/{HOSTS}x{PER_HOST}/rss", rss_mib(serve), unit="MiB", better="lower", limit=FLEET_MIB)
     heard = [h for h in api.call("GET", "/apis/slipway.dev/v1/hosts")["items"]
-             if age(h["status"]["lastHeard"]) < HEARD_S]
+             if age(h["status"].get("lastHeard", "2000-01-01T00:00:00Z")) < HEARD_S]
     b.say(f"fleet/{HOSTS}x{PER_HOST}/silent-hosts", HOSTS + ZONES - len(heard), unit="hosts", better="lower")
 
 
