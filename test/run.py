@@ -108,6 +108,14 @@ def tail(path, lines=30):
     return "\n".join(pathlib.Path(path).read_text(errors="replace").splitlines()[-lines:])
 
 
+def complaints(path):
+    """What a compiler or linker said, and not the hundreds of lines around it; else the end of the log."""
+    lines = pathlib.Path(path).read_text(errors="replace").splitlines()
+    said = [i for i, line in enumerate(lines) if re.search(r"\b(error|warning|undefined reference)\b.*", line)
+            and not line.startswith("[") and " -c " not in line]
+    return "\n".join(dict.fromkeys(x for i in said[:10] for x in lines[i:i + 3])) or tail(path)
+
+
 # build: one case a kind
 
 build_results = {}
@@ -118,7 +126,7 @@ def build(kind):
     if kind not in build_results:
         log = LOGS / f"build-{kind}.log"
         code = run(["script/build", kind], log, 900)
-        build_results[kind] = Case(f"build/{kind}", tail(log) if code else "")
+        build_results[kind] = Case(f"build/{kind}", complaints(log) if code else "")
     return not build_results[kind].error
 
 

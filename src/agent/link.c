@@ -102,7 +102,6 @@ static void post(struct link *l, const json_t *report, int limit_ms, http_done *
 static void on_report(uv_timer_t *timer)
 {
 	struct link *l = container_of(timer, struct link, report);
-	CLEANUP(arena_done) struct arena a = {0};
 	CLEANUP(jv_drop) json_t *report = l->ops->report(l->arg);
 
 	if (!report) {
@@ -227,8 +226,6 @@ on_leave_end(void *arg, enum err_code code, int status, struct str body, const c
 
 void link_leave(struct link *l, const json_t *report, void (*closed)(struct link *l))
 {
-	CLEANUP(arena_done) struct arena a = {0};
-
 	if (!l->has_spoken) {
 		link_close(l, closed);
 		return;
