@@ -29,6 +29,9 @@ SANITIZERS = {
 }
 
 
+WORKERS = str(os.cpu_count() + 1)  # tests wait for servers as much as they compute
+
+
 @dataclasses.dataclass
 class Suite:
     name: str
@@ -41,12 +44,12 @@ class Suite:
 
 
 SUITES = [
-    Suite("rules", "pytest", options=("test/unit", "-n", "2"), why="the tree keeps its own rules"),
+    Suite("rules", "pytest", options=("test/unit", "-n", str(os.cpu_count())), why="the tree keeps its own rules"),
     Suite("build", "build", limit_s=900, why="each kind of script/build, without a warning"),
     Suite("unit", "meson", "asan", "unit", why="cmocka, under ASan and UBSan"),
     Suite("fuzz", "meson", "asan", "fuzz", why="each fuzzer over its corpus, under ASan and UBSan"),
     Suite("tsan", "meson", "tsan", "threads", why="cmocka where threads meet, under TSan"),
-    Suite("e2e", "pytest", "asan", options=("test/e2e", "-n", "2", "--dist", "loadfile", "--timeout", "180"),
+    Suite("e2e", "pytest", "asan", options=("test/e2e", "-n", WORKERS, "--dist", "loadfile", "--timeout", "180"),
           limit_s=1200, why="the whole, with real PostgreSQL, kubectl and psql"),
 ]
 BUILDS = ["asan", "tsan", "clang", "release"]
@@ -174,7 +177,7 @@ def run_meson(suite, names):
     programs = [n.split("/", 1)[1] for n in names]
     report = folder / "meson-logs/testlog.json"
     report.unlink(missing_ok=True)
-    run(["meson", "test", "-C", str(folder), "--no-rebuild", "--timeout-multiplier", "4",
+    run(["meson", "test", "-C", str(folder), "--no-rebuild", "--timeout-multiplier", "4", "--num-processes", WORKERS,
          "--suite", suite.meson, *programs],
         log, suite.limit_s)
     cases, seen = [], set()
@@ -286,6 +289,7 @@ def on_terminate(number, frame):
 
 def main(wanted):
     signal.signal(signal.SIGTERM, on_terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored, and hands that on
     if wanted in (["--help"], ["-h"]):
         print(__doc__.strip())
         return 0
