@@ -29,7 +29,8 @@ SANITIZERS = {
 }
 
 
-WORKERS = str(os.cpu_count() + 1)  # tests wait for servers as much as they compute
+CORES = str(os.cpu_count())
+WORKERS = str(os.cpu_count() + 1)  # unit tests wait for servers as much as they compute
 
 
 @dataclasses.dataclass
@@ -44,12 +45,12 @@ class Suite:
 
 
 SUITES = [
-    Suite("rules", "pytest", options=("test/unit", "-n", str(os.cpu_count())), why="the tree keeps its own rules"),
+    Suite("rules", "pytest", options=("test/unit", "-n", CORES), why="the tree keeps its own rules"),
     Suite("build", "build", limit_s=900, why="each kind of script/build, without a warning"),
     Suite("unit", "meson", "asan", "unit", why="cmocka, under ASan and UBSan"),
     Suite("fuzz", "meson", "asan", "fuzz", why="each fuzzer over its corpus, under ASan and UBSan"),
     Suite("tsan", "meson", "tsan", "threads", why="cmocka where threads meet, under TSan"),
-    Suite("e2e", "pytest", "asan", options=("test/e2e", "-n", WORKERS, "--dist", "loadfile", "--timeout", "180"),
+    Suite("e2e", "pytest", "asan", options=("test/e2e", "-n", CORES, "--dist", "loadfile", "--timeout", "180"),
           limit_s=1200, why="the whole, with real PostgreSQL, kubectl and psql"),
 ]
 BUILDS = ["asan", "tsan", "clang", "release"]

@@ -102,10 +102,9 @@ def test_ctrl_c_while_it_starts_again_stops_the_servers_that_went_on(own_platfor
     own_platform.process = None
     assert len(own_platform.postmasters()) == 1
 
-    old = {p.pid for p in own_platform.processes()}
     own_platform.start(ready=False)
-    wait_for("a new agent", lambda: [p for p in own_platform.processes()
-                                     if p.pid not in old and p.argv[1:2] == ("agent",)], 30)
+    wait_for("an agent of its own", lambda: [p for p in own_platform.processes()
+                                             if p.ppid == own_platform.process.pid and p.argv[1:2] == ("agent",)], 30)
     own_platform.stop()  # which checks that nothing is left
 
 
