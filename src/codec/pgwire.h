@@ -15,7 +15,10 @@ enum {
 	PGW_HEAD = 5, /* type byte and length of every message but a start */
 	PGW_VERSION_3_0 = 3 << 16,
 	PGW_VERSION_3_2 = 3 << 16 | 2,
-	PGW_START_MAX = 10000, /* a startup packet, as PostgreSQL's MAX_STARTUP_PACKET_LENGTH */
+	PGW_CODE_CANCEL = 1234 << 16 | 5678, /* what stands in place of a version */
+	PGW_CODE_SSL = 1234 << 16 | 5679,
+	PGW_CODE_GSS = 1234 << 16 | 5680,
+	PGW_START_MAX = 10000, /* a startup packet behind its length (MAX_STARTUP_PACKET_LENGTH) */
 	PGW_KEY_MAX = 256, /* a cancel key since protocol 3.2; 4 bytes before */
 };
 
@@ -63,13 +66,14 @@ struct pgw_start {
 	uint32_t version; /* of a session: 3 << 16 | minor */
 	uint32_t pid; /* of a cancel */
 	struct str key; /* of a cancel */
-	struct str params; /* of a session: read it with pgw_param_next */
+	struct str params; /* of a session: pairs, for pgw_param_next and pgw_put_start */
 };
 
 /* PGW_BAD with *ret_why, a lasting sentence for the client, where it is none: too long, another
  * major version, parameters not in pairs, without a user, ... */
 enum pgw_status
 pgw_start_next(struct str in, struct pgw_start *ret, size_t *ret_used, const char **ret_why);
+/* False at the end. Names and values are followed by a NUL byte: they are C strings too. */
 bool pgw_param_next(struct str *rest, struct str *ret_name, struct str *ret_value);
 /* The value of the last one of that name; p is NULL where there is none. */
 struct str pgw_param(struct str params, const char *name);
@@ -78,21 +82,23 @@ struct str pgw_param(struct str params, const char *name);
 bool pgw_get_u8(struct str *rest, uint8_t *ret);
 bool pgw_get_u16(struct str *rest, uint16_t *ret);
 bool pgw_get_u32(struct str *rest, uint32_t *ret);
-bool pgw_get_text(struct str *rest, struct str *ret); /* up to a NUL byte, which is needed */
+bool pgw_get_text(struct str *rest, struct str *ret); /* up to a NUL byte, which must be there */
 bool pgw_get_bytes(struct str *rest, size_t n, struct str *ret);
 
 /* The fields of ErrorResponse and NoticeResponse: 'S' severity, 'C' SQLSTATE, 'M' message, ...
  * p is NULL where there is none. */
 struct str pgw_field(struct str body, char field);
 
-/* DataRow: each value in turn; p is NULL for NULL. pgw_row begins, and says how many. */
+/* DataRow: each value in turn; p is NULL for NULL. pgw_row begins, and says how many; pgw_row_next
+ * says false where the body has no further value, or one that is cut off. */
 bool pgw_row(struct str body, uint16_t *ret_columns, struct str *ret_rest);
 bool pgw_row_next(struct str *rest, struct str *ret_value);
 
-/* Parse: name, query; rest is the count and OIDs of parameter types. */
+/* Parse: name, query; types is the count and as many OIDs of parameter types, which is what
+ * pgw_put_parse takes. */
 bool pgw_parse_read(
 	struct str body, struct str *ret_name, struct str *ret_query, struct str *ret_types);
-/* Bind: rest is all behind the statement's name. */
+/* Bind: rest is all behind the statement's name, unread: formats and values are the server's. */
 bool pgw_bind_read(
 	struct str body, struct str *ret_portal, struct str *ret_statement, struct str *ret_rest);
 /* Describe and Close: 'S' or 'P', and the name. */
@@ -104,7 +110,7 @@ size_t pgw_begin(struct buf *b, char type);
 void pgw_end(struct buf *b, size_t begin);
 void pgw_put_u16(struct buf *b, uint16_t v);
 void pgw_put_u32(struct buf *b, uint32_t v);
-void pgw_put_text(struct buf *b, struct str s); /* and a NUL byte; s has none */
+void pgw_put_text(struct buf *b, struct str s); /* and a NUL byte; s is cut at one of its own */
 void pgw_put(struct buf *b, char type, struct str body); /* a whole message */
 
 /* --- writing: what a server says */
@@ -122,8 +128,9 @@ void pgw_put_auth_sasl_continue(struct buf *b, struct str data);
 void pgw_put_auth_sasl_final(struct buf *b, struct str data);
 void pgw_put_parameter(struct buf *b, struct str name, struct str value);
 void pgw_put_key(struct buf *b, uint32_t pid, struct str key);
-/* NegotiateProtocolVersion: the newest minor of 3 that is spoken, and the options of params that
- * begin with _pq_. */
+/* NegotiateProtocolVersion: the minor of 3 that will be spoken (on the wire it is the whole
+ * version, 3 << 16 | minor, as PostgreSQL says it), and the names of params that begin with _pq_.:
+ * we know none of them. */
 void pgw_put_negotiate(struct buf *b, uint32_t minor, struct str params);
 void pgw_put_ready(struct buf *b, char status); /* 'I', 'T' or 'E' */
 void pgw_put_complete(struct buf *b, const char *tag); /* CommandComplete */
@@ -137,10 +144,13 @@ void pgw_put_cancel(struct buf *b, uint32_t pid, struct str key);
 /* params: pairs of names and values, each with its NUL byte, without the last NUL of the packet. */
 void pgw_put_start(struct buf *b, uint32_t version, struct str params);
 void pgw_put_password(struct buf *b, struct str password); /* PasswordMessage */
-void pgw_put_md5(struct buf *b, struct str user, struct str password, const unsigned char salt[4]);
+/* MD5PasswordMessage, for old external servers. False, and nothing written: this machine's OpenSSL
+ * does no MD5 (FIPS). */
+bool pgw_put_md5(struct buf *b, struct str user, struct str password, const unsigned char salt[4]);
 void pgw_put_sasl_initial(struct buf *b, const char *mechanism, struct str data);
 void pgw_put_sasl_response(struct buf *b, struct str data);
 void pgw_put_query(struct buf *b, struct str sql);
+/* types: as pgw_parse_read gave them; n 0: none. */
 void pgw_put_parse(struct buf *b, struct str name, struct str query, struct str types);
 /* Text parameters and text results; p NULL: NULL. */
 void pgw_put_bind(
