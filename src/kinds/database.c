@@ -7,7 +7,11 @@
 #include "kinds/parameter.h"
 #include "kinds/zone.h"
 
-enum { DATABASE_NAME_MAX = 50, FLEXIBLE_MAJOR_MIN = 13 };
+enum {
+	DATABASE_NAME_MAX = 50,
+	FLEXIBLE_MAJOR_MIN = 13,
+	SUPERUSER_RESERVED = 3, /* superuser_reserved_connections, which nobody may change */
+};
 
 static json_t *spec_list(const json_t *object, const char *field)
 {
@@ -88,6 +92,11 @@ static void check_name(const json_t *object, struct schema_causes *out)
 		cause_invalid(
 			out, "metadata.name", name, "must be no more than %d characters",
 			DATABASE_NAME_MAX);
+	if (str_ends(str_of(name), DATABASE_READ_ONLY))
+		cause_invalid(
+			out, "metadata.name", name,
+			"a name that ends in " DATABASE_READ_ONLY " is the read-only endpoint of "
+			"the database without it; choose another name");
 }
 
 static void check_version(const json_t *object, const json_t *old, struct schema_causes *out)
@@ -342,6 +351,31 @@ static void check_window(const json_t *object, struct schema_causes *out)
 			"there is no such time zone; give an IANA name such as Europe/Berlin");
 }
 
+/* Of one pool alone: several of them may still ask for more than there is, and then wait. */
+static void check_gateway(const json_t *object, struct schema_causes *out)
+{
+	CLEANUP(jv_drop) json_t *settings = database_settings(object);
+	int64_t size = jv_int(object, "spec.gateway.pool.size", 0);
+	int64_t reserve = jv_int(object, "spec.gateway.pool.reserve", 0);
+	int64_t least = jv_int(object, "spec.gateway.pool.min", 0);
+	int64_t most = 0;
+
+	str_to_i64(str_of(jv_str_or(settings, "max_connections", "")), &most);
+	if (least > size)
+		cause_forbidden(
+			out, "spec.gateway.pool.min",
+			"%lld connections cannot be kept open in a pool of size %lld",
+			(long long)least, (long long)size);
+	if (most && size + reserve > most - SUPERUSER_RESERVED)
+		cause_forbidden(
+			out, "spec.gateway.pool.size",
+			"size and reserve together are %lld connections, but the servers take %lld "
+			"of applications (max_connections %lld, %d of them kept for the platform); "
+			"lower them, or take a larger spec.size",
+			(long long)(size + reserve), (long long)most - SUPERUSER_RESERVED,
+			(long long)most, SUPERUSER_RESERVED);
+}
+
 void database_check(const json_t *object, const json_t *old, struct schema_causes *out)
 {
 	if (!old)
@@ -353,6 +387,7 @@ void database_check(const json_t *object, const json_t *old, struct schema_cause
 	check_roles(object, out);
 	check_databases(object, out);
 	check_window(object, out);
+	check_gateway(object, out);
 }
 
 enum err_code database_check_delete(const json_t *object, struct err *e)

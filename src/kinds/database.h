@@ -9,6 +9,9 @@
 
 #include "codec/schema.h"
 
+/* What a Database's name has behind it at the gateway for its read-only endpoint. */
+#define DATABASE_READ_ONLY "-ro"
+
 /* struct kind's rules. */
 void database_prepare(json_t *object, const json_t *old);
 void database_check(const json_t *object, const json_t *old, struct schema_causes *out);

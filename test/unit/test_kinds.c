@@ -244,6 +244,38 @@ static void names_of_roles_and_databases_are_free(void **state)
 	      "able to log in");
 }
 
+static void a_name_that_ends_in_ro_is_refused_at_creation_only(void **state)
+{
+	const struct kind *k = kind_by_name("Database");
+	struct schema_causes out = {.arena = &arena};
+	json_t *o = database("{}");
+
+	(void)state;
+	jv_set_str(o, "metadata.name", "orders-ro");
+	k->check(o, NULL, &out);
+	assert_int_equal(out.n, 1);
+	assert_string_equal(out.v[0].field, "metadata.name");
+	assert_non_null(strstr(out.v[0].message, "read-only endpoint"));
+	out.n = 0;
+	k->check(o, o, &out);
+	assert_int_equal(out.n, 0);
+	json_decref(o);
+}
+
+static void a_pool_fits_its_servers(void **state)
+{
+	(void)state;
+	wrong("{\"gateway\":{\"pool\":{}}}", NULL, NULL, NULL);
+	wrong("{\"gateway\":{\"pool\":{\"size\":42}}}", NULL, NULL, NULL);
+	wrong("{\"gateway\":{\"pool\":{\"size\":43}}}", NULL, "spec.gateway.pool.size",
+	      "48 connections, but the servers take 47");
+	wrong("{\"size\":\"large\",\"gateway\":{\"pool\":{\"size\":43}}}", NULL, NULL, NULL);
+	wrong("{\"parameters\":{\"max_connections\":\"20\"},\"gateway\":{\"pool\":{}}}", NULL,
+	      "spec.gateway.pool.size", "max_connections 20");
+	wrong("{\"gateway\":{\"pool\":{\"min\":21}}}", NULL, "spec.gateway.pool.min",
+	      "a pool of size 20");
+}
+
 static void a_window_is_in_a_time_zone_that_there_is(void **state)
 {
 	(void)state;
@@ -467,6 +499,8 @@ int main(void)
 		cmocka_unit_test(parameters_are_what_the_server_takes),
 		cmocka_unit_test(what_the_platform_depends_on_is_refused_with_a_reason),
 		cmocka_unit_test(names_of_roles_and_databases_are_free),
+		cmocka_unit_test(a_name_that_ends_in_ro_is_refused_at_creation_only),
+		cmocka_unit_test(a_pool_fits_its_servers),
 		cmocka_unit_test(a_window_is_in_a_time_zone_that_there_is),
 		cmocka_unit_test(a_zone_s_file_can_be_had_by_its_name_alone),
 		cmocka_unit_test(a_protected_database_is_not_deleted),
