@@ -152,6 +152,30 @@ static void roles_add(struct buf *out, const struct want *w)
 	}
 }
 
+/* Lines are chosen by address, never by whether a certificate was shown: from where a gateway
+ * comes, nobody else gets in. Before 14, a certificate is known by its common name alone. */
+static void
+gateways_add(struct buf *out, const struct want *w, const char *database, const char *roles)
+{
+	json_t *gateway;
+	size_t i;
+
+	json_array_foreach ((json_t *)w->gateways, i, gateway) {
+		const char *address = jv_str(gateway, "address");
+
+		buf_printf(
+			out, "hostssl \"%s\" %s %s/%d cert %smap=slipway_gateway\n", database,
+			roles, address, strchr(address, ':') ? 128 : 32,
+			w->major >= 14 ? "clientname=DN " : "");
+	}
+}
+
+static void database_add(struct buf *out, const struct want *w, const char *name, const char *roles)
+{
+	gateways_add(out, w, name, roles);
+	buf_printf(out, "hostssl \"%s\" %s all scram-sha-256\n", name, roles);
+}
+
 static struct str hba_text(struct arena *a, const struct want *w)
 {
 	CLEANUP(buf_done) struct buf out = {0};
@@ -168,10 +192,37 @@ static struct str hba_text(struct arena *a, const struct want *w)
 		w->major >= 14 ? "clientname=DN " : "");
 	json_array_foreach ((json_t *)w->databases, i, database)
 		if (roles.n)
-			buf_printf(
-				&out, "hostssl \"%s\" %s all scram-sha-256\n",
-				jv_str(database, "name"), roles.p);
+			database_add(&out, w, jv_str(database, "name"), roles.p);
 	return copy_out(a, &out);
+}
+
+/* One gateway may be one role. Which way round a name is written is up to who made the certificate.
+ */
+static void ident_add(struct buf *out, const struct want *w, const char *gateway, const char *role)
+{
+	if (w->major < 14) {
+		buf_printf(out, "slipway_gateway \"%s\" \"%s\"\n", gateway, role);
+		return;
+	}
+	buf_printf(
+		out,
+		"slipway_gateway \"CN=%s,O=slipway:gateways\" \"%s\"\n"
+		"slipway_gateway \"O=slipway:gateways,CN=%s\" \"%s\"\n",
+		gateway, role, gateway, role);
+}
+
+/* Every gateway may be every role that may log in: before 16 there is no "all". */
+static const char *ident_gateways(struct arena *a, const struct want *w)
+{
+	CLEANUP(buf_done) struct buf out = {0};
+	json_t *gateway, *role;
+	size_t i, j;
+
+	json_array_foreach ((json_t *)w->gateways, i, gateway)
+		json_array_foreach ((json_t *)w->roles, j, role)
+			if (jv_bool(role, "login", true))
+				ident_add(&out, w, jv_str(gateway, "name"), jv_str(role, "name"));
+	return arena_strndup(a, out.p ? out.p : "", out.n);
 }
 
 static struct str ident_text(struct arena *a, const struct want *w, const struct pgconf *c)
@@ -186,8 +237,9 @@ static struct str ident_text(struct arena *a, const struct want *w, const struct
 		a,
 		"# Written by the agent; it writes the whole of it again.\n"
 		"slipway_agent \"%s\" \"postgres\"\n"
-		"slipway_host %s \"slipway_replication\"\n",
-		c->os_user, host));
+		"slipway_host %s \"slipway_replication\"\n"
+		"%s",
+		c->os_user, host, ident_gateways(a, w)));
 }
 
 void pgconf_files(

@@ -4,7 +4,8 @@
  * Pure. slipway.conf is all of postgresql.conf: defaults of ours, spec.settings over them, and over
  * those what the agent alone may say (addresses, files, TLS, replication). pg_hba.conf admits the
  * agent (socket, peer), standbys (certificates of hosts), and the wanted roles on the wanted
- * databases (SCRAM over TLS); nobody else.
+ * databases: from a gateway's address by that gateway's certificate, from elsewhere by SCRAM over
+ * TLS; nobody else.
  */
 #ifndef SLIPWAY_AGENT_PGCONF_H
 #define SLIPWAY_AGENT_PGCONF_H

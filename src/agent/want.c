@@ -128,6 +128,21 @@ static enum err_code upstream_parse(struct want *w, struct err *e)
 	return ERR_OK;
 }
 
+static enum err_code gateways_parse(struct want *w, struct err *e)
+{
+	json_t *list = jv_at(w->json, "spec.gateways"), *at;
+	size_t i;
+
+	if ((list && !json_is_array(list)) || json_array_size(list) > WANT_GATEWAYS_MAX)
+		return wrong(w, "list spec.gateways", e);
+	json_array_foreach (list, i, at)
+		if (!is_from(jv_str(at, "name"), NAME_MAX_BYTES, "-") ||
+		    !is_from(jv_str(at, "address"), NAME_MAX_BYTES, ".:"))
+			return wrong(w, "name or address in spec.gateways", e);
+	w->gateways = list;
+	return ERR_OK;
+}
+
 static enum err_code content_parse(struct want *w, struct err *e)
 {
 	json_t *settings = jv_at(w->json, "spec.settings");
@@ -176,6 +191,8 @@ enum err_code want_parse(const json_t *json, struct want **ret, struct err *e)
 		code = standbys_parse(w, e);
 	if (!code)
 		code = upstream_parse(w, e);
+	if (!code)
+		code = gateways_parse(w, e);
 	if (!code)
 		code = content_parse(w, e);
 	if (code) {

@@ -11,7 +11,7 @@
 
 #include "codec/jv.h"
 
-enum { WANT_MAJOR_MIN = 13, WANT_STANDBYS_MAX = 8 };
+enum { WANT_MAJOR_MIN = 13, WANT_STANDBYS_MAX = 8, WANT_GATEWAYS_MAX = 64 };
 
 struct want {
 	int count;
@@ -33,6 +33,7 @@ struct want {
 	size_t standbys_n;
 	const json_t *settings; /* an object of strings */
 	const json_t *databases, *roles; /* arrays */
+	const json_t *gateways; /* array of {"name", "address"}: where each comes from */
 
 	const char *hash; /* of all */
 	const char *settings_hash, *roles_hash; /* as reported */

@@ -39,6 +39,19 @@ void hosttest_certificates(const char *data, const char *address, const struct c
 	put(data, "ca.crt", ca->cert_pem);
 }
 
+void hosttest_pair(const char *data, const char *name, const char *group, const struct ca_cert *ca)
+{
+	CLEANUP(arena_done) struct arena a = {0};
+	const char *const hosts[] = {name, NULL};
+	const struct ca_name n = {name, group, hosts, 10};
+	struct ca_cert cert;
+	struct err e;
+
+	check(ca_issue(&a, ca, &n, &cert, &e), &e);
+	put(data, arena_printf(&a, "%s.key", name), cert.key_pem);
+	put(data, arena_printf(&a, "%s.crt", name), cert.cert_pem);
+}
+
 void hosttest_address(int i, char *ret, size_t size)
 {
 	unsigned pid = (unsigned)getpid();

@@ -13,6 +13,9 @@
 /* agent.key, agent.crt, ca.crt in the folder data, which is made. */
 void hosttest_certificates(const char *data, const char *address, const struct ca_cert *ca);
 
+/* The pair <name>.crt, <name>.key beside them, of that common name and this group. */
+void hosttest_pair(const char *data, const char *name, const char *group, const struct ca_cert *ca);
+
 /* An address of 127.64.0.0/10 that no other test process has; i tells a test's hosts apart. */
 void hosttest_address(int i, char *ret, size_t size);
 

@@ -263,6 +263,61 @@ static void a_password_changes_without_a_restart(struct zone *z)
 	WAIT(has(z, "status.message", ""));
 }
 
+/* Who it is, by certificate alone: "none" where the server refuses. */
+static const char *who_is(struct arena *a, struct zone *z, const char *pair, const char *user)
+{
+	struct db *d = NULL;
+	const char *ret = "none";
+	struct err e;
+
+	if (db_open(arena_printf(
+			    a,
+			    "host=%s port=%d dbname=orders user=%s sslmode=verify-full"
+			    " sslrootcert=%s/ca.crt sslcert=%s/%s.crt sslkey=%s/%s.key",
+			    z->address, (int)jv_int(z->report, "status.port", 0), user, z->data,
+			    z->data, pair, z->data, pair),
+		    5000, &d, &e))
+		return ret;
+	ret = ask(a, d, "SELECT current_user");
+	db_close(d);
+	return ret;
+}
+
+static void gateways_are(struct zone *z, const char *name, const char *address)
+{
+	jv_set(z->want, "spec.gateways",
+	       name ? json_pack("[{ss ss}]", "name", name, "address", address) : json_array());
+	zone_tell(z);
+}
+
+/* What comes over the loopback comes from 127.0.0.1. */
+static void a_gateway_needs_no_password(struct zone *z)
+{
+	static const char *const nobody[][2] = {
+		{"gw", "postgres"}, {"gw", "slipway_replication"},
+		{"gw", "readers"},  {"other", "app"},
+		{"host", "app"},    {"host", "slipway_replication"},
+		{"server", "app"},  {"agent", "app"},
+	};
+	CLEANUP(arena_done) struct arena a = {0};
+	const char *old = arena_strdup(&a, jv_str(z->report, "status.startedAt"));
+	struct db *d;
+
+	assert_string_equal(who_is(&a, z, "gw", "app"), "none");
+	gateways_are(z, "gw", "127.0.0.1");
+	WAIT(strcmp(who_is(&a, z, "gw", "app"), "app") == 0);
+	for (size_t i = 0; i < ARRAY_LEN(nobody); i++)
+		if (strcmp(who_is(&a, z, nobody[i][0], nobody[i][1]), "none") != 0)
+			fail_msg("%s is let in as %s", nobody[i][0], nobody[i][1]);
+	assert_null(session(z, "app", "secret")); /* the address is the gateway's alone */
+	gateways_are(z, "gw", "127.0.0.9");
+	WAIT((d = session(z, "app", "secret")));
+	db_close(d);
+	assert_string_equal(who_is(&a, z, "gw", "app"), "none");
+	gateways_are(z, NULL, NULL);
+	assert_string_equal(jv_str_or(z->report, "status.startedAt", ""), old);
+}
+
 static void on_stopped(void *arg)
 {
 	((struct zone *)arg)->is_stopped = true;
@@ -370,6 +425,12 @@ static void a_removed_standby_leaves_no_slot(struct zone *p, struct zone *s)
 
 static void world_begin(int major)
 {
+	static const char *const pairs[][2] = {
+		{"gw", "slipway:gateways"},
+		{"other", "slipway:gateways"},
+		{"host", "slipway:hosts"},
+		{"server", "slipway:servers"},
+	};
 	CLEANUP(arena_done) struct arena a = {0};
 	struct ca_cert ca;
 
@@ -387,6 +448,8 @@ static void world_begin(int major)
 		snprintf(z->data, sizeof(z->data), "%s/%d", world.dir, i);
 		hosttest_address(i, z->address, sizeof(z->address));
 		hosttest_certificates(z->data, z->address, &ca);
+		for (size_t j = 0; j < ARRAY_LEN(pairs); j++)
+			hosttest_pair(z->data, pairs[j][0], pairs[j][1], &ca);
 		zone_start(z);
 	}
 }
@@ -432,6 +495,7 @@ static void life(int major)
 		a_standby_joins_without_a_restart(p, s);
 		settings_are_loaded_and_pending_ones_told(p);
 		a_password_changes_without_a_restart(p);
+		a_gateway_needs_no_password(p);
 		a_new_agent_adopts(p);
 		a_new_agent_adopts(s);
 		only_the_standby_comes_back_alone(p, s);

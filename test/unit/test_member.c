@@ -364,6 +364,9 @@ static void names_that_could_leave_their_quotes_are_refused(void **state)
 		",\"roles\":[{}]",
 		",\"databases\":[{\"name\":\"a\\nb\"}]",
 		",\"standbys\":[\"a b\"]",
+		",\"gateways\":[{\"name\":\"a\\\"b\",\"address\":\"127.0.0.1\"}]",
+		",\"gateways\":[{\"name\":\"a\",\"address\":\"0.0.0.0/0 all\"}]",
+		",\"gateways\":[{\"name\":\"a\"}]",
 		",\"upstream\":{\"host\":\"a b\",\"port\":1}",
 		",\"upstream\":{\"host\":\"a\",\"port\":65536}",
 	};
