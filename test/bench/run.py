@@ -12,7 +12,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PARTS = ("run.py", "bench.py")
+PARTS = ("run.py", "bench.py", "peers.py", "proxies.py")
 KEYS = {"bench", "case", "ours", "unit", "better"}
 
 

@@ -1,6 +1,7 @@
 """The machinery of the benches counts as it says."""
 import io
 import json
+import os
 import pathlib
 import sys
 
@@ -56,3 +57,15 @@ def test_a_case_that_is_not_asked_for_is_neither_measured_nor_said(monkeypatch):
     b.say("read/2", 1, unit="us", better="lower")
     assert out.getvalue() == ""
     assert b.wants("read/1", "write/1") and not b.wants("read/1", "read/2")
+
+
+def test_each_side_has_its_turn_and_another_is_first_each_time():
+    seen = []
+    assert bench.Bench.turns(["a", "b", "c"], lambda side: seen.append(side) or len(seen), runs=3) == {
+        "a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
+    assert "".join(seen) == "abcbcacab"
+
+
+def test_the_time_of_a_process_is_counted_finer_than_ticks():
+    before = bench.cpu_seconds(os.getpid())
+    assert 0 < before and 0 <= bench.cpu_seconds(os.getpid()) - before < 0.01
