@@ -3,14 +3,13 @@
 #include <string.h>
 #include <time.h>
 
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include "net/ossl.h"
 
 enum {
 	CA_DAYS = 3653, /* ten years */
@@ -21,19 +20,11 @@ enum {
 	SERIAL_BITS = 127,
 };
 
-#define DROP_OF(name, type, fn)                                                                    \
-	static void name(type **p)                                                                 \
-	{                                                                                          \
-		fn(*p);                                                                            \
-	}
-DROP_OF(bio_drop, BIO, BIO_free_all)
-DROP_OF(bn_drop, BIGNUM, BN_free)
-DROP_OF(cert_drop, X509, X509_free)
-DROP_OF(key_drop, EVP_PKEY, EVP_PKEY_free)
-DROP_OF(req_drop, X509_REQ, X509_REQ_free)
-DROP_OF(name_drop, X509_NAME, X509_NAME_free)
-DROP_OF(sans_drop, GENERAL_NAMES, GENERAL_NAMES_free)
-DROP_OF(ip_drop, ASN1_OCTET_STRING, ASN1_OCTET_STRING_free)
+OSSL_DROP_OF(bn_drop, BIGNUM, BN_free)
+OSSL_DROP_OF(req_drop, X509_REQ, X509_REQ_free)
+OSSL_DROP_OF(name_drop, X509_NAME, X509_NAME_free)
+OSSL_DROP_OF(sans_drop, GENERAL_NAMES, GENERAL_NAMES_free)
+OSSL_DROP_OF(ip_drop, ASN1_OCTET_STRING, ASN1_OCTET_STRING_free)
 
 /* An extension that every certificate of one kind has, in OpenSSL's own words. */
 struct ext {
@@ -55,61 +46,20 @@ static const struct ext leaf_exts[] = {
 	{NID_authority_key_identifier, "keyid:always"},
 };
 
-/* what, and the reason that OpenSSL gives for it. */
-static enum err_code err_ssl(struct err *e, enum err_code code, const char *what)
-{
-	const char *why = ERR_reason_error_string(ERR_peek_last_error());
-
-	ERR_clear_error();
-	return err_set(e, code, "%s%s%s", what, why ? ": " : "", why ? why : "");
-}
-
-/* An encrypted text is one that we cannot read; without this, OpenSSL would ask at the terminal. */
-static int no_password(char *buf, int size, int is_write, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)is_write;
-	(void)arg;
-	return -1;
-}
-
-static enum err_code cert_parse(const char *pem, X509 **ret, struct err *e)
-{
-	CLEANUP(bio_drop) BIO *in = BIO_new_mem_buf(pem, -1);
-	X509 *cert = PEM_read_bio_X509(in, NULL, no_password, NULL);
-
-	if (!cert)
-		return err_ssl(e, ERR_INVALID, "certificate: not PEM text of an X.509 certificate");
-	*ret = cert;
-	return ERR_OK;
-}
-
-static enum err_code key_parse(const char *pem, EVP_PKEY **ret, struct err *e)
-{
-	CLEANUP(bio_drop) BIO *in = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
-
-	if (!key)
-		return err_ssl(e, ERR_INVALID, "private key: not PEM text of an open key");
-	*ret = key;
-	return ERR_OK;
-}
-
 /* The request's public key, once the request has proven that its sender holds the private one. */
 static enum err_code req_parse(const char *pem, EVP_PKEY **ret_public, struct err *e)
 {
 	CLEANUP(bio_drop) BIO *in = BIO_new_mem_buf(pem, -1);
-	CLEANUP(req_drop) X509_REQ *req = PEM_read_bio_X509_REQ(in, NULL, no_password, NULL);
+	CLEANUP(req_drop) X509_REQ *req = PEM_read_bio_X509_REQ(in, NULL, ossl_no_password, NULL);
 	CLEANUP(key_drop) EVP_PKEY *key = req ? X509_REQ_get_pubkey(req) : NULL;
 
 	if (!key)
-		return err_ssl(
+		return ossl_err(
 			e, ERR_INVALID, "certificate request: not PEM text of a PKCS #10 request");
 	if (EVP_PKEY_get_security_bits(key) < KEY_BITS_MIN)
 		return err_set(e, ERR_INVALID, "certificate request: its key is too weak");
 	if (X509_REQ_verify(req, key) != 1)
-		return err_ssl(
+		return ossl_err(
 			e, ERR_INVALID, "certificate request: its signature is not by its own key");
 	*ret_public = key;
 	key = NULL;
@@ -157,7 +107,7 @@ static enum err_code key_new(EVP_PKEY **ret, struct err *e)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 
 	if (!key)
-		return err_ssl(e, ERR_INTERNAL, "make a private key");
+		return ossl_err(e, ERR_INTERNAL, "make a private key");
 	*ret = key;
 	return ERR_OK;
 }
@@ -171,7 +121,7 @@ static enum err_code name_part(X509_NAME *n, int nid, const char *value, struct 
 	if (!*value ||
 	    !X509_NAME_add_entry_by_NID(
 		    n, nid, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0))
-		return err_ssl(e, ERR_INVALID, "certificate name: empty, or not UTF-8");
+		return ossl_err(e, ERR_INVALID, "certificate name: empty, or not UTF-8");
 	return ERR_OK;
 }
 
@@ -302,7 +252,7 @@ static enum err_code sans_set(X509 *cert, const char *const *hosts, struct err *
 		if (san_add(all, *hosts, e) != ERR_OK)
 			return ERR_INVALID;
 	if (X509_add1_ext_i2d(cert, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) != 1)
-		return err_ssl(e, ERR_INTERNAL, "write a certificate's host names");
+		return ossl_err(e, ERR_INTERNAL, "write a certificate's host names");
 	return ERR_OK;
 }
 
@@ -323,7 +273,7 @@ enum err_code ca_new(struct arena *a, const char *name, struct ca_cert *ret, str
 	    !X509_set_issuer_name(cert, subject) || !X509_set_pubkey(cert, key) ||
 	    !exts_add(cert, cert, ca_exts, ARRAY_LEN(ca_exts)) ||
 	    !X509_sign(cert, key, EVP_sha256()))
-		return err_ssl(e, ERR_INTERNAL, "make a certificate authority");
+		return ossl_err(e, ERR_INTERNAL, "make a certificate authority");
 	*ret = (struct ca_cert){.cert_pem = cert_text(a, cert), .key_pem = key_text(a, key)};
 	return ERR_OK;
 }
@@ -340,13 +290,13 @@ static enum err_code key_sign(
 	enum err_code code;
 
 	assert(cert);
-	if ((code = cert_parse(ca->cert_pem, &issuer, e)) != ERR_OK ||
-	    (code = key_parse(ca->key_pem, &issuer_key, e)) != ERR_OK ||
+	if ((code = ossl_cert(ca->cert_pem, &issuer, e)) != ERR_OK ||
+	    (code = ossl_key(ca->key_pem, &issuer_key, e)) != ERR_OK ||
 	    (code = name_make(name->group, name->name, &subject, e)) != ERR_OK ||
 	    (code = sans_set(cert, name->hosts, e)) != ERR_OK)
 		return code;
 	if (X509_check_private_key(issuer, issuer_key) != 1)
-		return err_ssl(e, ERR_INVALID, "the authority's key does not fit its certificate");
+		return ossl_err(e, ERR_INVALID, "the authority's key does not fit its certificate");
 	if (!X509_set_version(cert, X509_VERSION_3) || !serial_set(cert) ||
 	    !life_set(cert, name->days, time_s(X509_get0_notAfter(issuer))) ||
 	    !X509_set_subject_name(cert, subject) ||
@@ -354,7 +304,7 @@ static enum err_code key_sign(
 	    !X509_set_pubkey(cert, public) ||
 	    !exts_add(cert, issuer, leaf_exts, ARRAY_LEN(leaf_exts)) ||
 	    !X509_sign(cert, issuer_key, EVP_sha256()))
-		return err_ssl(e, ERR_INTERNAL, "sign a certificate");
+		return ossl_err(e, ERR_INTERNAL, "sign a certificate");
 	*ret_pem = cert_text(a, cert);
 	return ERR_OK;
 }
@@ -392,7 +342,7 @@ enum err_code ca_request(
 	if (!X509_REQ_set_version(req, X509_REQ_VERSION_1) ||
 	    !X509_REQ_set_subject_name(req, subject) || !X509_REQ_set_pubkey(req, key) ||
 	    !X509_REQ_sign(req, key, EVP_sha256()))
-		return err_ssl(e, ERR_INTERNAL, "make a certificate request");
+		return ossl_err(e, ERR_INTERNAL, "make a certificate request");
 	*ret_key_pem = key_text(a, key);
 	*ret_csr_pem = req_text(a, req);
 	return ERR_OK;
@@ -416,12 +366,12 @@ enum err_code ca_fingerprint(struct arena *a, const char *cert_pem, const char *
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 	char *hex;
-	enum err_code code = cert_parse(cert_pem, &cert, e);
+	enum err_code code = ossl_cert(cert_pem, &cert, e);
 
 	if (code != ERR_OK)
 		return code;
 	if (!X509_digest(cert, EVP_sha256(), hash, &n))
-		return err_ssl(e, ERR_INTERNAL, "take a certificate's fingerprint");
+		return ossl_err(e, ERR_INTERNAL, "take a certificate's fingerprint");
 	hex = arena_alloc(a, n * 2 + 1);
 	for (unsigned i = 0; i < n; i++) {
 		hex[i * 2] = "0123456789abcdef"[hash[i] >> 4];
@@ -435,7 +385,7 @@ enum err_code
 ca_life(const char *cert_pem, int64_t *ret_not_after_s, int *ret_percent, struct err *e)
 {
 	CLEANUP(cert_drop) X509 *cert = NULL;
-	enum err_code code = cert_parse(cert_pem, &cert, e);
+	enum err_code code = ossl_cert(cert_pem, &cert, e);
 	int64_t begin, end, now = (int64_t)time(NULL);
 
 	if (code != ERR_OK)

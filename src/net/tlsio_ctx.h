@@ -1,0 +1,34 @@
+/*
+ * The inside of a TLS context: what tlsio.c and tlsio_ctx.c share, and nobody else knows.
+ *
+ * All connections of a context use one BIO, which has no bytes of its own: it reads from and writes
+ * to what the running call was given. That is why a context belongs to one thread.
+ */
+#ifndef SLIPWAY_NET_TLSIO_CTX_H
+#define SLIPWAY_NET_TLSIO_CTX_H
+
+#include <openssl/ssl.h>
+
+#include "net/tlsio.h"
+
+struct tlsio_ctx {
+	SSL_CTX *ssl;
+	BIO *bio;
+	BIO_METHOD *bio_method;
+	struct str in; /* of the running call: what is still to be read */
+	struct buf *out; /* of the running call */
+	size_t refs; /* who made it, and each connection */
+	unsigned char *alpn; /* as on the wire: length, name; NULL: none */
+	unsigned int alpn_n;
+	unsigned char binding[TLSIO_BINDING_MAX]; /* of a server */
+	size_t binding_n;
+	bool is_server;
+};
+
+void tlsio_ctx_unref(struct tlsio_ctx *c);
+
+/* tls-server-end-point (RFC 5929, section 4.1): the certificate hashed by the hash function of its
+ * own signature, or SHA-256 where that is MD5 or SHA-1. 0: it has none, such as Ed25519. */
+size_t tlsio_cert_binding(const X509 *cert, unsigned char ret[TLSIO_BINDING_MAX]);
+
+#endif
