@@ -5,11 +5,11 @@
 
 #include "api/follow.h"
 #include "api/hash.h"
+#include "api/verifier.h"
 #include "api/want_line.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "kinds/credential.h"
 
 struct member {
 	struct list on_host;
@@ -255,24 +255,6 @@ static void hosts_of_verifier(struct fleet *f, struct str place, struct map *ret
 	}
 }
 
-static char *verifier_read(struct str text, int64_t *ret_revision)
-{
-	CLEANUP(jv_drop) json_t *o = NULL;
-	struct arena a = {0};
-	struct str bytes;
-	char *ret = NULL;
-
-	if (!memmem(text.p, text.n, CREDENTIAL_TYPE_VERIFIER, strlen(CREDENTIAL_TYPE_VERIFIER)) ||
-	    jv_parse(text, SIZE_MAX, &o, NULL) ||
-	    strcmp(jv_str_or(o, "type", ""), CREDENTIAL_TYPE_VERIFIER) != 0)
-		return NULL;
-	str_to_i64(str_of(jv_str_or(o, "metadata.resourceVersion", "0")), ret_revision);
-	if (!secret_unbase64(&a, str_of(jv_str_or(o, "data.verifier", "")), &bytes, NULL))
-		ret = mem_printf(STR_FMT, STR_ARG(bytes));
-	arena_done(&a);
-	return ret;
-}
-
 static void
 on_secret(void *arg, enum follow_event what, const char *ns, const char *name, struct str text)
 {
@@ -280,26 +262,28 @@ on_secret(void *arg, enum follow_event what, const char *ns, const char *name, s
 	char place[PLACE_MAX];
 	struct str key = place_of(ns, name, place);
 	struct map told = {0};
-	char *verifier, *before = NULL;
-	int64_t revision = 0;
+	struct verifier v = {0};
+	char *before = NULL;
 
 	if (what != FOLLOW_PUT && what != FOLLOW_DROP)
 		return; /* a verifier that has gone does no harm: no role names it */
-	verifier = what == FOLLOW_PUT ? verifier_read(text, &revision) : NULL;
+	if (what == FOLLOW_PUT)
+		verifier_read(text, &v);
 	pthread_mutex_lock(&f->lock);
-	if (verifier)
-		before = map_put(&f->verifiers, key, verifier);
+	if (v.current)
+		before = map_put(&f->verifiers, key, mem_strdup(v.current));
 	else if (what == FOLLOW_DROP)
 		before = map_remove(&f->verifiers, key);
-	if (verifier && (!before || strcmp(before, verifier) != 0))
+	if (v.current && (!before || strcmp(before, v.current) != 0))
 		hosts_of_verifier(f, key, &told);
 	map_for_each (slot, &told)
-		host_get(f, slot->value)->revision = revision;
+		host_get(f, slot->value)->revision = v.revision;
 	pthread_mutex_unlock(&f->lock);
 	map_for_each (slot, &told)
 		tell(f, slot->value);
 	map_done(&told);
 	free(before);
+	verifier_done(&v);
 }
 
 enum err_code
@@ -323,13 +307,21 @@ fleet_new(struct store *s, fleet_on_change *on_change, void *arg, struct fleet *
 	return ERR_OK;
 }
 
-void fleet_free(struct fleet *f)
+void fleet_unfollow(struct fleet *f)
 {
 	if (!f)
 		return;
 	follow_stop(f->follow_hosts);
 	follow_stop(f->follow_members);
 	follow_stop(f->follow_secrets);
+	f->follow_hosts = f->follow_members = f->follow_secrets = NULL;
+}
+
+void fleet_free(struct fleet *f)
+{
+	if (!f)
+		return;
+	fleet_unfollow(f);
 	map_for_each (slot, &f->by_name)
 		member_free(slot->value);
 	map_for_each (slot, &f->hosts) {

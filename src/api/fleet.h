@@ -18,6 +18,8 @@ typedef void fleet_on_change(void *arg, const char *host);
 
 enum err_code fleet_new(
 	struct store *s, fleet_on_change *on_change, void *arg, struct fleet **ret, struct err *e);
+/* From here on nothing changes in it any more, and on_change is not called. */
+void fleet_unfollow(struct fleet *f);
 void fleet_free(struct fleet *f);
 
 /* Is there a Host of this name? */

@@ -1,16 +1,13 @@
 /*
  * Wants: the stream of lines that tells a host what it must be (ARCHITECTURE.md).
  *
- * One thread of ours sends: a line whenever the fleet says that something changed for the host, and
- * a ping every WANTS_PING_MS. A host has one stream; a new one ends the one before it.
+ * A line (lines.h) whenever the fleet says that something changed for the host.
  */
 #ifndef SLIPWAY_API_WANTS_H
 #define SLIPWAY_API_WANTS_H
 
 #include "api/call.h"
 #include "api/fleet.h"
-
-enum { WANTS_PING_MS = 5000, WANTS_STREAM_MAX = 16 << 20 };
 
 enum err_code wants_new(struct store *s, struct wants **ret, struct err *e);
 void wants_free(struct wants *w); /* ends all streams */

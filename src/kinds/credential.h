@@ -14,6 +14,11 @@
 #define CREDENTIAL_TYPE "slipway.dev/credentials"
 #define CREDENTIAL_TYPE_VERIFIER "slipway.dev/verifier"
 
+/* Keys of a verifier's Secret: what the servers must have; and, while a new password waits to be
+ * fetched, what they will have then: a gateway that knows both turns nobody away in between. */
+#define CREDENTIAL_VERIFIER "verifier"
+#define CREDENTIAL_VERIFIER_NEXT "next"
+
 /* Labels of both Secrets: whose they are. */
 #define CREDENTIAL_LABEL_DATABASE "slipway.dev/database"
 #define CREDENTIAL_LABEL_ROLE "slipway.dev/role"
