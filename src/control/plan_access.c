@@ -8,6 +8,7 @@
 #include "kinds/member.h"
 
 static const char number_key[] = "slipway.dev/credential";
+static const char next_key[] = "slipway.dev/next-credential"; /* of a verifier: which its next is */
 static const char rotated_for_key[] = "slipway.dev/rotated-for";
 static const char rotated_at_key[] = "slipway.dev/rotated-at";
 
@@ -188,18 +189,50 @@ static void end_pending(struct grant *g)
 		outcome_wake(g->c->out, end);
 }
 
-static void put_verifier(struct grant *g, const struct secret *password)
+/* Is the verifier that waits that of the password that waits? */
+static bool is_next_current(const struct grant *g)
+{
+	const char *number = note_of(g->verifier, next_key);
+
+	return number && !strcmp(number, note_of(g->credentials, number_key) ?: "");
+}
+
+static void put_verifier(struct grant *g, const char *key, const struct secret *password)
 {
 	struct arena a = {0};
 	int iterations = g->conf->scram_iterations ? g->conf->scram_iterations : SCRAM_ITERATIONS;
 	const char *text = credentials_verifier(&a, password, iterations);
 
 	json_object_set_new(
-		jv_object_at(g->verifier, "data"), "verifier",
+		jv_object_at(g->verifier, "data"), key,
 		json_string(secret_base64(&a, str_of(text))));
+	arena_done(&a);
+}
+
+/* The servers shall take the password of the credentials. */
+static void take_verifier(struct grant *g, const struct secret *password)
+{
+	json_t *data = jv_object_at(g->verifier, "data");
+	json_t *next = json_object_get(data, CREDENTIAL_VERIFIER_NEXT);
+
+	if (next && is_next_current(g))
+		json_object_set(data, CREDENTIAL_VERIFIER, next);
+	else
+		put_verifier(g, CREDENTIAL_VERIFIER, password);
+	json_object_del(data, CREDENTIAL_VERIFIER_NEXT);
+	note_put(g->verifier, next_key, NULL);
 	g->number = number_of(g->credentials);
 	number_put(g->verifier, g->number);
-	arena_done(&a);
+}
+
+/* What the gateways may meet as soon as somebody fetches the password that waits: they hear of it
+ * before. */
+static void prepare_verifier(struct grant *g, const struct secret *password)
+{
+	if (is_next_current(g))
+		return;
+	put_verifier(g, CREDENTIAL_VERIFIER_NEXT, password);
+	note_put(g->verifier, next_key, note_of(g->credentials, number_key));
 }
 
 /* Number of the credential that the primary has proven to take; 0: none yet. */
@@ -253,7 +286,9 @@ static void grant_plan(struct grant *g)
 	credentials_fill(jv_object_at(g->credentials, "data"), &where, &password);
 	if (!g->verifier_was ||
 	    (number_of(g->credentials) != g->number && (!is_pending(g) || !has_password)))
-		put_verifier(g, &password);
+		take_verifier(g, &password);
+	else if (is_pending(g))
+		prepare_verifier(g, &password);
 	end_rotation(g);
 	grant_emit(g, g->verifier_was, g->verifier);
 	grant_emit(g, g->credentials_was, g->credentials);

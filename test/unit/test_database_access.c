@@ -67,7 +67,7 @@ static bool is_still(struct world *w, const char *secret, const char *key, const
 {
 	CLEANUP(jv_drop) json_t *now = data_of(w, secret, key);
 
-	return json_equal(now, value);
+	return now == value || json_equal(now, value);
 }
 
 static void a_rotated_password_takes_over_when_it_is_fetched(void **state)
@@ -75,6 +75,7 @@ static void a_rotated_password_takes_over_when_it_is_fetched(void **state)
 	struct world w;
 	CLEANUP(jv_drop) json_t *password = NULL;
 	CLEANUP(jv_drop) json_t *verifier = NULL;
+	CLEANUP(jv_drop) json_t *next = NULL;
 
 	(void)state;
 	make_single(&w, "{}");
@@ -86,9 +87,15 @@ static void a_rotated_password_takes_over_when_it_is_fetched(void **state)
 	assert_false(is_still(&w, "orders-app", "password", password));
 	assert_true(is_still(&w, "orders-app-verifier", "verifier", verifier));
 	assert_true(w.wake_at_us == w.now_us + INT64_C(3600000000));
+	next = data_of(&w, "orders-app-verifier", "next");
+	assert_non_null(next);
+	world_reconcile(&w);
+	assert_true(is_still(&w, "orders-app-verifier", "next", next));
 	annotate(&w, "Secret", "orders-app", "slipway.dev/rotation", "fetched");
 	world_reconcile(&w);
 	assert_false(is_still(&w, "orders-app-verifier", "verifier", verifier));
+	assert_true(is_still(&w, "orders-app-verifier", "verifier", next));
+	assert_true(is_still(&w, "orders-app-verifier", "next", NULL));
 	assert_string_equal(annotation(&w, "orders-app", "slipway.dev/rotation"), "fetched");
 	assert_int_equal(
 		jv_int(world_get(&w, "Member", "orders-1"), "spec.roles.0.credential", 0), 2);
