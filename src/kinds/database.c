@@ -10,7 +10,6 @@
 enum {
 	DATABASE_NAME_MAX = 50,
 	FLEXIBLE_MAJOR_MIN = 13,
-	SUPERUSER_RESERVED = 3, /* superuser_reserved_connections, which nobody may change */
 };
 
 static json_t *spec_list(const json_t *object, const char *field)
@@ -366,14 +365,15 @@ static void check_gateway(const json_t *object, struct schema_causes *out)
 			out, "spec.gateway.pool.min",
 			"%lld connections cannot be kept open in a pool of size %lld",
 			(long long)least, (long long)size);
-	if (most && size + reserve > most - SUPERUSER_RESERVED)
+	if (most && size + reserve > most - DATABASE_RESERVED_CONNECTIONS)
 		cause_forbidden(
 			out, "spec.gateway.pool.size",
 			"size and reserve together are %lld connections, but the servers take %lld "
 			"of applications (max_connections %lld, %d of them kept for the platform); "
 			"lower them, or take a larger spec.size",
-			(long long)(size + reserve), (long long)most - SUPERUSER_RESERVED,
-			(long long)most, SUPERUSER_RESERVED);
+			(long long)(size + reserve),
+			(long long)most - DATABASE_RESERVED_CONNECTIONS, (long long)most,
+			DATABASE_RESERVED_CONNECTIONS);
 }
 
 void database_check(const json_t *object, const json_t *old, struct schema_causes *out)

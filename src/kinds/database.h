@@ -12,6 +12,9 @@
 /* What a Database's name has behind it at the gateway for its read-only endpoint. */
 #define DATABASE_READ_ONLY "-ro"
 
+/* Of max_connections, for the platform: superuser_reserved_connections, which nobody may change. */
+enum { DATABASE_RESERVED_CONNECTIONS = 3 };
+
 /* struct kind's rules. */
 void database_prepare(json_t *object, const json_t *old);
 void database_check(const json_t *object, const json_t *old, struct schema_causes *out);
