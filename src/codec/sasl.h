@@ -6,13 +6,23 @@
  * a password. An exchange for a role that there is not runs through all the same, with a mock
  * verifier that is the same each time (a keyed hash of the name), and fails at the end as a wrong
  * password does: neither its answers nor its time tell them apart.
+ *
+ * The name in the client's message is ignored, as PostgreSQL does: the role is that of the startup
+ * packet. A client's password goes in as it is: for ASCII and what is in normal form already that
+ * is what SASLprep would give.
  */
 #ifndef SLIPWAY_CODEC_SASL_H
 #define SLIPWAY_CODEC_SASL_H
 
 #include "codec/scram.h"
 
-enum { SASL_VERIFIERS_MAX = 4, SASL_NONCE = 24, SASL_BINDING_MAX = 64, SASL_MESSAGE_MAX = 2048 };
+enum {
+	SASL_VERIFIERS_MAX = 4,
+	SASL_NONCE = 24, /* characters of ours, 18 random bytes in base64 */
+	SASL_BINDING_MAX = 64,
+	SASL_MESSAGE_MAX = 2048,
+	SASL_ITERATIONS_MAX = 100000, /* that a server may ask of a client: some 50 ms of work */
+};
 
 enum sasl_status {
 	SASL_GO_ON, /* ret is to be sent, another message is to come */
@@ -20,6 +30,9 @@ enum sasl_status {
 	SASL_WRONG, /* the password is not right, or there is no such role */
 	SASL_BAD, /* no message of this exchange: err says what */
 };
+/* After all but SASL_GO_ON the exchange is over: a further message is SASL_BAD. ret is added to
+ * with SASL_GO_ON and SASL_DONE only; err is set with SASL_WRONG and SASL_BAD, without a word of
+ * the other end's. */
 
 struct sasl_server;
 
@@ -40,7 +53,7 @@ sasl_server_final(struct sasl_server *s, struct str in, struct buf *ret, struct 
 
 struct sasl_client;
 
-/* binding n 0: no TLS, or a server that does not offer -PLUS. */
+/* binding: the hash of the server's certificate; n 0: there is no TLS, or none could be made. */
 struct sasl_client *sasl_client_new(struct str password, struct str binding, bool is_tls);
 void sasl_client_free(struct sasl_client *c);
 /* offered: the mechanisms of AuthenticationSASL, each with a NUL byte. SASL_GO_ON with the
@@ -50,7 +63,11 @@ enum sasl_status sasl_client_first(
 	struct err *e);
 enum sasl_status
 sasl_client_next(struct sasl_client *c, struct str in, struct buf *ret, struct err *e);
-/* The server proves that it knows the verifier: SASL_DONE or SASL_WRONG. */
+/* The server proves that it knows the verifier: SASL_DONE, SASL_WRONG or SASL_BAD. */
 enum sasl_status sasl_client_final(struct sasl_client *c, struct str in, struct err *e);
+
+/* For the examples of an RFC: a nonce that is not random. Before the first message. */
+void sasl_server_set_nonce(struct sasl_server *s, struct str nonce);
+void sasl_client_set_nonce(struct sasl_client *c, struct str nonce);
 
 #endif

@@ -12,12 +12,12 @@ static bool is_ascii(struct str s)
 	return s.n > 0;
 }
 
-static void hmac(const unsigned char key[SCRAM_KEY], const char *text, unsigned char ret[SCRAM_KEY])
+void scram_hmac(const unsigned char key[SCRAM_KEY], struct str text, unsigned char ret[SCRAM_KEY])
 {
 	crypto_auth_hmacsha256_state st;
 
 	crypto_auth_hmacsha256_init(&st, key, SCRAM_KEY);
-	crypto_auth_hmacsha256_update(&st, (const unsigned char *)text, strlen(text));
+	crypto_auth_hmacsha256_update(&st, (const unsigned char *)text.p, text.n);
 	crypto_auth_hmacsha256_final(&st, ret);
 	sodium_memzero(&st, sizeof(st));
 }
@@ -48,16 +48,23 @@ salted_password(struct str password, const struct scram *s, unsigned char ret[SC
 	sodium_memzero(u, sizeof(u));
 }
 
+void scram_keys(struct str password, struct scram *s, unsigned char ret_client_key[SCRAM_KEY])
+{
+	unsigned char salted[SCRAM_KEY];
+
+	salted_password(password, s, salted);
+	scram_hmac(salted, STR("Client Key"), ret_client_key);
+	crypto_hash_sha256(s->stored_key, ret_client_key, SCRAM_KEY);
+	scram_hmac(salted, STR("Server Key"), s->server_key);
+	sodium_memzero(salted, sizeof(salted));
+}
+
 /* Fills in the keys from salt and iterations. */
 static void keys_derive(struct scram *s, struct str password)
 {
-	unsigned char salted[SCRAM_KEY], client_key[SCRAM_KEY];
+	unsigned char client_key[SCRAM_KEY];
 
-	salted_password(password, s, salted);
-	hmac(salted, "Client Key", client_key);
-	crypto_hash_sha256(s->stored_key, client_key, sizeof(client_key));
-	hmac(salted, "Server Key", s->server_key);
-	sodium_memzero(salted, sizeof(salted));
+	scram_keys(password, s, client_key);
 	sodium_memzero(client_key, sizeof(client_key));
 }
 

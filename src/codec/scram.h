@@ -34,6 +34,13 @@ const char *scram_verifier(struct arena *a, struct str password, struct str salt
 /* ERR_INVALID: no verifier; ERR_LIMIT: more iterations or salt than the most. */
 enum err_code scram_parse(struct str verifier, struct scram *ret, struct err *e);
 
+/* The keys of a password, of any bytes but none, by s's salt and iterations: into s, and the one
+ * that only a client has. */
+void scram_keys(struct str password, struct scram *s, unsigned char ret_client_key[SCRAM_KEY]);
+
+/* HMAC-SHA-256. */
+void scram_hmac(const unsigned char key[SCRAM_KEY], struct str text, unsigned char ret[SCRAM_KEY]);
+
 /* In a time that does not tell how much of it is right. False too where there is no verifier. */
 bool scram_check(struct str verifier, struct str password);
 

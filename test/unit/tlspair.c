@@ -61,8 +61,8 @@ static void to_server(struct tlspair *p, size_t piece)
 {
 	struct str s = take(&p->to_server, piece);
 
-	p->server_status = tlsio_feed(
-		p->server, s.p, s.n, &p->server_got, &p->to_client, &p->server_err);
+	p->server_status =
+		tlsio_feed(p->server, s.p, s.n, &p->server_got, &p->to_client, &p->server_err);
 	free((char *)s.p);
 }
 

@@ -5,8 +5,8 @@
 
 #include <openssl/ssl.h>
 
-#include "net/ca.h"
 #include "base/arena.h"
+#include "net/ca.h"
 #include "net/tlsio.h"
 
 struct tlspair {
