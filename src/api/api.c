@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "api/delete.h"
 #include "api/discovery.h"
+#include "api/gateways.h"
 #include "api/join.h"
 #include "api/openapi.h"
 #include "api/patch.h"
@@ -36,6 +37,8 @@ enum err_code api_new(const struct api_conf *conf, struct api **ret, struct err 
 	if (!code)
 		code = reports_new(a->store, &a->reports, e);
 	if (!code)
+		code = gateways_new(a->store, wants_fleet(a->wants), a->reports, &a->gateways, e);
+	if (!code)
 		code = watches_new(&a->watches, e);
 	if (code) {
 		api_free(a);
@@ -52,6 +55,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	watches_free(a->watches);
+	gateways_free(a->gateways);
 	reports_free(a->reports);
 	wants_free(a->wants);
 	spaces_free(a->spaces);
@@ -198,6 +202,8 @@ static const struct {
 	[ENDPOINT_RENEW] = {join_renew, "POST"},
 	[ENDPOINT_WANTS] = {wants_handle, "GET"},
 	[ENDPOINT_REPORT] = {report_handle, "POST"},
+	[ENDPOINT_GATEWAY_ROUTES] = {gateways_routes, "GET"},
+	[ENDPOINT_GATEWAY_REPORT] = {gateways_report, "POST"},
 	[ENDPOINT_TERRAFORM] = {terraform_handle, NULL},
 };
 

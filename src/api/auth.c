@@ -122,7 +122,7 @@ json_t *auth_identify(struct call *c)
 		return find_token(c, basic_password(c, header));
 	if (header.n)
 		return status_unauthorized();
-	if (!strcmp(c->rq->peer.group, GROUP_HOSTS))
+	if (!strcmp(c->rq->peer.group, GROUP_HOSTS) || !strcmp(c->rq->peer.group, GROUP_GATEWAYS))
 		c->user = (struct user){c->rq->peer.name, c->rq->peer.group};
 	return NULL;
 }
@@ -143,6 +143,8 @@ static const char *const endpoint_groups[ENDPOINTS] = {
 	[ENDPOINT_RENEW] = GROUP_HOSTS,
 	[ENDPOINT_WANTS] = GROUP_HOSTS,
 	[ENDPOINT_REPORT] = GROUP_HOSTS,
+	[ENDPOINT_GATEWAY_ROUTES] = GROUP_GATEWAYS,
+	[ENDPOINT_GATEWAY_REPORT] = GROUP_GATEWAYS,
 };
 
 json_t *auth_check_endpoint(struct call *c)
@@ -169,6 +171,7 @@ static const struct rule {
 	{GROUP_ADMINS, "*", "*", "*", NULL},
 	{GROUP_ADMINS, "*", NULL, NULL, "*"},
 	{GROUP_HOSTS, "get,post", NULL, NULL, "/agent/v1/*"},
+	{GROUP_GATEWAYS, "get,post", NULL, NULL, "/gateway/v1/*"},
 };
 
 static bool has_word(const char *words, const char *word)

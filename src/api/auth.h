@@ -12,12 +12,13 @@ enum { AUTH_CACHE_MS = 3000, AUTH_CACHE_MAX = 1000 };
 
 #define GROUP_ADMINS "slipway:admins"
 #define GROUP_HOSTS "slipway:hosts"
+#define GROUP_GATEWAYS "slipway:gateways"
 
 struct auth *auth_new(struct store *s);
 void auth_free(struct auth *a);
 
 /* Fills c->user. Authorization: Bearer, or Basic with the token as the password; without one, the
- * certificate of a host. 401, or 503 where the store is away. */
+ * certificate of a host or a gateway. 401, or 503 where the store is away. */
 json_t *auth_identify(struct call *c);
 
 /* May the user reach this endpoint at all? 401 without a user, 403 for one that may not. */

@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 struct auth;
+struct gateways;
 struct openapi;
 struct reports;
 struct spaces;
@@ -24,6 +25,7 @@ struct api {
 	struct store *store;
 	const struct ca_cert *ca;
 	struct auth *auth;
+	struct gateways *gateways;
 	struct openapi *openapi;
 	struct reports *reports;
 	struct spaces *spaces;

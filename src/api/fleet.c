@@ -37,7 +37,7 @@ struct host {
 	struct member **told; /* whom that report named, in its order */
 	size_t told_n;
 	int64_t revision; /* of the last change that its wants show */
-	struct fleet_turn turn; /* the newest report */
+	struct turn turn; /* the newest report */
 };
 
 struct fleet {
@@ -385,19 +385,14 @@ void fleet_wants(struct fleet *f, const char *host, struct buf *out)
 	buf_puts(out, "]}\n");
 }
 
-bool fleet_take_turn(
-	struct fleet *f, const char *host, struct fleet_turn turn, struct fleet_turn *ret_last)
+bool fleet_take_turn(struct fleet *f, const char *host, struct turn turn, struct turn *ret_last)
 {
 	struct host *h;
 	bool is_newer;
 
 	pthread_mutex_lock(&f->lock);
 	h = host_get(f, host);
-	is_newer = turn.boot > h->turn.boot ||
-		(turn.boot == h->turn.boot && turn.sequence > h->turn.sequence) ||
-		(!turn.boot && !turn.sequence);
-	if (is_newer && turn.boot)
-		h->turn = turn;
+	is_newer = turn_take(&h->turn, turn);
 	*ret_last = h->turn;
 	pthread_mutex_unlock(&f->lock);
 	return is_newer;

@@ -8,6 +8,7 @@
 #define SLIPWAY_API_FLEET_H
 
 #include "api/gist.h"
+#include "api/turn.h"
 #include "store/store.h"
 
 struct fleet;
@@ -28,17 +29,9 @@ bool fleet_has_host(struct fleet *f, const char *host);
 /* Appends the line of wants for this host, with its end. */
 void fleet_wants(struct fleet *f, const char *host, struct buf *out);
 
-/* Which of a host's reports it is: the agent's life, and the number in it; 0, 0: it does not say.
- */
-struct fleet_turn {
-	int64_t boot, sequence;
-};
-
-/* Is it newer than all that were taken? One that arrives late must not pass for what is now. False
- * also for the same again; ret_last is the newest. Only the caller knows in which order it takes
- * what is in them: it does so under a lock of its own. */
-bool fleet_take_turn(
-	struct fleet *f, const char *host, struct fleet_turn turn, struct fleet_turn *ret_last);
+/* Is this report of a host newer than all that were taken? ret_last is the newest. Only the caller
+ * knows in which order it takes what is in them: it does so under a lock of its own. */
+bool fleet_take_turn(struct fleet *f, const char *host, struct turn turn, struct turn *ret_last);
 
 /* What a host says of one of its members. Texts are borrowed. */
 struct fleet_report {

@@ -2,6 +2,7 @@
 
 #include "api/wants.h"
 #include "base/clock.h"
+#include "kinds/gateway.h"
 
 /* What another replica of ours may have heard of a member. */
 static void ask_pulse(struct api *a, const char *host, const char *uid, struct fleet_live *l)
@@ -71,6 +72,25 @@ static void lay_host(struct api *a, json_t *o)
 			json_string(clock_text(clock_wall_us() - age_ms * 1000, text)));
 }
 
+static void lay_gateway(struct api *a, json_t *o)
+{
+	CLEANUP(arena_done) struct arena arena = {0};
+	CLEANUP(jv_drop) json_t *said = NULL;
+	json_t *status = jv_object_at(o, "status");
+	char text[CLOCK_TEXT];
+	int64_t age_ms;
+
+	if (store_pulse_get(
+		    a->store, gateway_pulse_name(&arena, jv_str_or(o, "metadata.name", "")), &said,
+		    &age_ms, NULL))
+		return;
+	json_object_set_new(
+		status, "lastHeard",
+		json_string(clock_text(clock_wall_us() - age_ms * 1000, text)));
+	if (age_ms < FLEET_LIVE_MS)
+		json_object_update(status, said);
+}
+
 static const struct {
 	const char *kind;
 	void (*lay)(struct api *a, json_t *object);
@@ -80,6 +100,7 @@ static const struct {
 	{"Member", lay_member, "\"status\":{"},
 	{"Database", lay_database, "\"members\":[{"},
 	{"Host", lay_host, ""},
+	{"Gateway", lay_gateway, ""},
 };
 
 void live_lay(struct api *a, const struct kind *k, json_t *object)

@@ -10,13 +10,13 @@
 #include "base/list.h"
 #include "base/log.h"
 
-enum { REPORT_MAX = 1 << 20, REPORT_BATCH = 64, REPORT_QUEUE_MAX = 20000 };
+enum { REPORT_MAX = 1 << 20, REPORT_BATCH = 64, REPORT_QUEUE_MAX = 20000, REPORT_TRIES = 5 };
 
 /* A status that waits to be written. */
 struct news {
 	struct list at;
-	const char *kind; /* "Member", "Host" */
-	char *ns, *name, *uid; /* uid NULL: any */
+	const char *kind; /* "Member", "Host", "Gateway" */
+	char *ns, *name, *uid; /* uid NULL: any, and its conditions are not ours */
 	json_t *status;
 };
 
@@ -68,7 +68,7 @@ static void reports_put(
 		news_free(n);
 }
 
-/* A Host's conditions are its controller's: they stay as they are in the row. */
+/* A Host's or Gateway's conditions are its controller's: they stay as they are in the row. */
 static enum err_code
 keep_conditions(struct reports *r, const struct news *n, int64_t *ret_revision, struct err *e)
 {
@@ -92,14 +92,30 @@ static void write_done(struct store_write *w)
 	json_decref(w->ret);
 }
 
+static void create_prepare(const struct news *n, struct store_write *ret)
+{
+	*ret = (struct store_write){
+		.verb = STORE_CREATE,
+		.key = {n->kind, n->ns, n->name},
+		.object = json_pack(
+			"{s:s, s:s, s:{s:s}, s:O}", "apiVersion",
+			kind_by_name(n->kind)->api_version, "kind", n->kind, "metadata", "name",
+			n->name, "status", n->status),
+	};
+}
+
 static enum err_code
 write_prepare(struct reports *r, const struct news *n, struct store_write *ret, struct err *e)
 {
 	int64_t revision = 0;
 	enum err_code code = ERR_OK;
 
-	if (!strcmp(n->kind, "Host"))
+	if (!n->uid)
 		code = keep_conditions(r, n, &revision, e);
+	if (code == ERR_NOT_FOUND && !strcmp(n->kind, "Gateway")) {
+		create_prepare(n, ret);
+		return ERR_OK;
+	}
 	if (code)
 		return code;
 	*ret = (struct store_write){
@@ -117,10 +133,16 @@ static void news_write(struct reports *r, struct news *n)
 {
 	struct store_write w = {0};
 	struct err e = {0};
-	enum err_code code = write_prepare(r, n, &w, &e);
+	enum err_code code = ERR_CONFLICT;
 
-	if (!code)
-		code = store_write(r->store, &w, 1, &e);
+	/* its controller may be quicker, with the conditions that we keep */
+	for (int i = 0; code == ERR_CONFLICT && i < REPORT_TRIES; i++) {
+		write_done(&w);
+		w = (struct store_write){0};
+		code = write_prepare(r, n, &w, &e);
+		if (!code)
+			code = store_write(r->store, &w, 1, &e);
+	}
 	if (code && code != ERR_NOT_FOUND && code != ERR_CONFLICT)
 		log_warn(
 			"report not written", "kind=%s name=%s why=%s", n->kind, n->name,
@@ -230,6 +252,11 @@ void reports_free(struct reports *r)
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->turn);
 	free(r);
+}
+
+void report_write(struct reports *r, const char *kind, const char *name, json_t *status)
+{
+	reports_put(r, kind, "", name, NULL, status);
 }
 
 static json_t *majors_of(const json_t *report)
@@ -387,7 +414,7 @@ static int64_t number(struct call *c, const char *name)
 /* An older report than one that was taken already is told so, and changes nothing. */
 static json_t *take(struct call *c, const struct gist *g, size_t *ret_members)
 {
-	struct fleet_turn turn = {number(c, "boot"), number(c, "sequence")}, last;
+	struct turn turn = {number(c, "boot"), number(c, "sequence")}, last;
 
 	if (!fleet_take_turn(wants_fleet(c->api->wants), c->user.name, turn, &last))
 		return status_conflict(
@@ -396,8 +423,8 @@ static json_t *take(struct call *c, const struct gist *g, size_t *ret_members)
 				c->arena,
 				"report %lld of boot %lld is older than %lld of boot %lld, which "
 				"was taken already",
-				(long long)turn.sequence, (long long)turn.boot,
-				(long long)last.sequence, (long long)last.boot));
+				(long long)turn.number, (long long)turn.boot,
+				(long long)last.number, (long long)last.boot));
 	if (g && tell_again(c, g))
 		return NULL;
 	return tell_all(c, g, ret_members);

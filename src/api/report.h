@@ -18,6 +18,10 @@ void reports_free(struct reports *r);
 /* POST /agent/v1/report: {"members": n}, or 409 where a member is another host's. */
 json_t *report_handle(struct call *c);
 
+/* Has status (stolen) written to a cluster-wide object, made if it is not there; its conditions
+ * stay. Never blocks; may be lost. */
+void report_write(struct reports *r, const char *kind, const char *name, json_t *status);
+
 /* The part of a report that becomes Host.status (without conditions): a new value. */
 json_t *report_host_status(const json_t *report);
 

@@ -20,6 +20,8 @@ static const struct {
 	{"/agent/v1/renew", ENDPOINT_RENEW},
 	{"/agent/v1/wants", ENDPOINT_WANTS},
 	{"/agent/v1/report", ENDPOINT_REPORT},
+	{"/gateway/v1/routes", ENDPOINT_GATEWAY_ROUTES},
+	{"/gateway/v1/report", ENDPOINT_GATEWAY_REPORT},
 };
 
 enum { PARTS_MAX = 10 };

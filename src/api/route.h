@@ -29,6 +29,8 @@ enum endpoint {
 	ENDPOINT_RENEW,
 	ENDPOINT_WANTS,
 	ENDPOINT_REPORT,
+	ENDPOINT_GATEWAY_ROUTES, /* /gateway/v1/routes */
+	ENDPOINT_GATEWAY_REPORT, /* /gateway/v1/report */
 	ENDPOINT_TERRAFORM, /* ns and name are filled */
 	ENDPOINTS
 };

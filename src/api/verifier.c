@@ -5,6 +5,14 @@
 #include "base/secret.h"
 #include "kinds/credential.h"
 
+static char *label_of(const json_t *secret, const char *key)
+{
+	const char *text =
+		json_string_value(json_object_get(jv_at(secret, "metadata.labels"), key));
+
+	return mem_strdup(text ? text : "");
+}
+
 static char *text_of(const json_t *secret, const char *key)
 {
 	const char *text = json_string_value(json_object_get(jv_at(secret, "data"), key));
@@ -21,17 +29,15 @@ static char *text_of(const json_t *secret, const char *key)
 void verifier_read(struct str text, struct verifier *ret)
 {
 	CLEANUP(jv_drop) json_t *o = NULL;
-	const char *role;
 
 	/* most Secrets are others: they need not be parsed */
 	if (!memmem(text.p, text.n, CREDENTIAL_TYPE_VERIFIER, strlen(CREDENTIAL_TYPE_VERIFIER)) ||
 	    jv_parse(text, SIZE_MAX, &o, NULL) ||
 	    strcmp(jv_str_or(o, "type", ""), CREDENTIAL_TYPE_VERIFIER) != 0)
 		return;
-	role = json_string_value(
-		json_object_get(jv_at(o, "metadata.labels"), CREDENTIAL_LABEL_ROLE));
 	*ret = (struct verifier){
-		.role = mem_strdup(role ? role : ""),
+		.database = label_of(o, CREDENTIAL_LABEL_DATABASE),
+		.role = label_of(o, CREDENTIAL_LABEL_ROLE),
 		.current = text_of(o, CREDENTIAL_VERIFIER),
 		.next = text_of(o, CREDENTIAL_VERIFIER_NEXT),
 	};
@@ -40,6 +46,7 @@ void verifier_read(struct str text, struct verifier *ret)
 
 void verifier_done(struct verifier *v)
 {
+	free(v->database);
 	free(v->role);
 	free(v->current);
 	free(v->next);

@@ -7,7 +7,7 @@
 #include "codec/jv.h"
 
 struct verifier {
-	char *role; /* whose it is */
+	char *database, *role; /* whose it is */
 	char *current; /* what the servers take; NULL: it is no such Secret */
 	char *next; /* of the password that waits to be fetched; NULL: none */
 	int64_t revision;

@@ -29,7 +29,8 @@ struct context {
 typedef enum err_code
 controller(struct context *x, const char *ns, const char *name, struct arena *a, struct err *e);
 
-controller database_reconcile, host_reconcile, namespace_reconcile, event_reconcile;
+controller database_reconcile, host_reconcile, gateway_reconcile, namespace_reconcile,
+	event_reconcile;
 
 /* Writes the outcome; what came of it goes into the index, its events into the log, and key comes
  * back at the time that it says. */
@@ -43,7 +44,8 @@ enum err_code context_get(
 	struct context *x, const char *kind, const char *ns, const char *name, json_t **ret,
 	struct err *e);
 
-/* Is the host heard? *ret_is_known false: nobody can say yet. */
+/* Is the host or gateway heard? *ret_is_known false: nobody can say yet. */
 bool host_is_heard(struct context *x, const char *name, bool *ret_is_known);
+bool gateway_is_heard(struct context *x, const char *name, bool *ret_is_known);
 
 #endif

@@ -5,8 +5,10 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "control/gateway_set.h"
 #include "control/outcome.h"
 #include "kinds/credential.h"
+#include "kinds/gateway_route.h"
 
 enum { KEY_MAX = 512 };
 
@@ -42,6 +44,7 @@ struct index {
 	struct map entries; /* "kind/ns/name" */
 	struct map families; /* the same way, of Databases */
 	struct index_hosts *hosts; /* NULL: to be made anew */
+	struct gateway_set gateways;
 };
 
 struct index *index_new(void)
@@ -94,6 +97,7 @@ void index_free(struct index *x)
 	map_done(&x->entries);
 	map_done(&x->families);
 	hosts_forget(x);
+	gateway_set_done(&x->gateways);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
 }
@@ -238,6 +242,51 @@ static void put_host(struct index *x, struct entry *n, const json_t *o, index_ke
 	touch_for_host(x, n->place, touch, arg);
 }
 
+/* Where a gateway is, concerns every Database; a hold, the one that is held. Names of routes have
+ * one dot: what is before it holds none. */
+static void
+touch_for_gateway(struct index *x, bool is_moved, json_t *held, index_key *touch, void *arg)
+{
+	json_t *one;
+	size_t i;
+
+	map_for_each (slot, &x->families) {
+		const struct family *f = slot->value;
+
+		if (is_moved && f->is_there)
+			touch(arg, f->key);
+	}
+	json_array_foreach (held, i, one) {
+		struct str rest = str_of(json_string_value(one)), ns;
+		char key[KEY_MAX];
+
+		str_split(&rest, '.', &ns);
+		snprintf(
+			key, sizeof(key), "Database/" STR_FMT "/" STR_FMT, STR_ARG(ns),
+			STR_ARG(rest));
+		if (map_get(&x->families, str_of(key)))
+			touch(arg, key);
+	}
+	json_decref(held);
+}
+
+static void put_gateway(struct index *x, const json_t *o, index_key *touch, void *arg)
+{
+	json_t *held = json_array();
+	bool is_moved = gateway_set_put(&x->gateways, o, held);
+
+	touch_key(touch, arg, "Gateway", "", jv_str_or(o, "metadata.name", ""));
+	touch_for_gateway(x, is_moved, held, touch, arg);
+}
+
+static void remove_gateway(struct index *x, const char *name, index_key *touch, void *arg)
+{
+	json_t *held = json_array();
+	bool is_moved = gateway_set_remove(&x->gateways, name, held);
+
+	touch_for_gateway(x, is_moved, held, touch, arg);
+}
+
 static bool is_terminating(struct index *x, const char *ns)
 {
 	char text[KEY_MAX];
@@ -271,8 +320,8 @@ put_child(struct index *x, struct entry *n, const json_t *o, index_key *touch, v
 /* Kinds that the index knows more of than their names. */
 static bool is_known_kind(const char *kind)
 {
-	return !strcmp(kind, "Host") || !strcmp(kind, "Namespace") || !strcmp(kind, "Database") ||
-		!strcmp(kind, "Member") || !strcmp(kind, "Secret");
+	return !strcmp(kind, "Host") || !strcmp(kind, "Gateway") || !strcmp(kind, "Namespace") ||
+		!strcmp(kind, "Database") || !strcmp(kind, "Member") || !strcmp(kind, "Secret");
 }
 
 void index_put(struct index *x, const json_t *o, index_key *touch, void *arg)
@@ -294,6 +343,8 @@ void index_put(struct index *x, const json_t *o, index_key *touch, void *arg)
 			touch_key(touch, arg, "Namespace", "", n->name);
 		} else if (!strcmp(n->kind, "Host")) {
 			put_host(x, n, o, touch, arg);
+		} else if (!strcmp(n->kind, "Gateway")) {
+			put_gateway(x, o, touch, arg);
 		} else if (database_of(o) && !is_same) {
 			put_child(x, n, o, touch, arg);
 		}
@@ -323,6 +374,8 @@ static void forget(struct index *x, struct entry *n, index_key *touch, void *arg
 	}
 	if (n->place)
 		hosts_forget(x);
+	if (!strcmp(n->kind, "Gateway"))
+		remove_gateway(x, n->name, touch, arg);
 	map_remove(&x->entries, key_of(n->kind, n->ns, n->name, key));
 	entry_free(n);
 	family_drop_if_empty(x, f);
@@ -445,6 +498,27 @@ void index_each_host(struct index *x, index_host *on_host, void *arg)
 	for (size_t i = 0; i < h->n; i++)
 		on_host(arg, h->v[i].name, h->v[i].is_ready);
 	index_hosts_drop(x, h);
+}
+
+void index_each_gateway(struct index *x, index_host *on_gateway, void *arg)
+{
+	CLEANUP(jv_drop) json_t *all = index_gateways(x, "", "");
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (all, i, one)
+		on_gateway(arg, jv_str_or(one, "name", ""), jv_bool(one, "isReady", false));
+}
+
+json_t *index_gateways(struct index *x, const char *ns, const char *database)
+{
+	CLEANUP(arena_done) struct arena a = {0};
+	json_t *ret;
+
+	pthread_mutex_lock(&x->lock);
+	ret = gateway_set_of(&x->gateways, gateway_route_name(&a, ns, database));
+	pthread_mutex_unlock(&x->lock);
+	return ret;
 }
 
 bool index_is_open(struct index *x, const char *ns)

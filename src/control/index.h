@@ -1,6 +1,6 @@
 /*
  * Index: what is where, in memory, small: which Members and Secrets belong to which Database, which
- * hosts there are and how many members they have, which namespaces come to an end.
+ * hosts there are and how many members they have, which gateways, which namespaces come to an end.
  *
  * Fed by lists and the watch, and by what we have written ourselves, so that it is never behind our
  * own writes. It says where to look; the objects themselves are read from the store. Any thread.
@@ -44,6 +44,12 @@ void index_hosts_drop(struct index *x, struct index_hosts *h);
 /* Every host's name, and whether its Ready condition is True. */
 typedef void index_host(void *arg, const char *name, bool is_ready);
 void index_each_host(struct index *x, index_host *on_host, void *arg);
+
+/* The same of gateways. */
+void index_each_gateway(struct index *x, index_host *on_gateway, void *arg);
+
+/* All gateways, with what each says of a hold of this Database (gateway_set_of): a new array. */
+json_t *index_gateways(struct index *x, const char *ns, const char *database);
 
 /* A namespace that is there and not coming to an end. */
 bool index_is_open(struct index *x, const char *ns);

@@ -22,9 +22,8 @@ static const struct {
 	const char *kind;
 	controller *reconcile;
 } controllers[] = {
-	{"Database", database_reconcile},
-	{"Host", host_reconcile},
-	{"Namespace", namespace_reconcile},
+	{"Database", database_reconcile}, {"Host", host_reconcile},
+	{"Gateway", gateway_reconcile},   {"Namespace", namespace_reconcile},
 	{"Event", event_reconcile},
 };
 
@@ -260,16 +259,28 @@ static void end(struct loop *l)
 	log_info("controllers rest", "why=%s", "another replica leads");
 }
 
-static void look_at_host(void *arg, const char *name, bool is_ready)
+static void look_at(struct context *x, const char *kind, const char *name)
 {
-	struct context *x = arg;
-	bool is_known, is_heard = host_is_heard(x, name, &is_known);
 	char key[320];
 
-	if (!is_known || is_heard == is_ready)
-		return;
-	snprintf(key, sizeof(key), "Host//%s", name);
+	snprintf(key, sizeof(key), "%s//%s", kind, name);
 	queue_add(x->queue, key, 0);
+}
+
+static void look_at_host(void *arg, const char *name, bool is_ready)
+{
+	bool is_known, is_heard = host_is_heard(arg, name, &is_known);
+
+	if (is_known && is_heard != is_ready)
+		look_at(arg, "Host", name);
+}
+
+static void look_at_gateway(void *arg, const char *name, bool is_ready)
+{
+	bool is_known, is_heard = gateway_is_heard(arg, name, &is_known);
+
+	if (is_known && is_heard != is_ready)
+		look_at(arg, "Gateway", name);
 }
 
 /* Spread over the time until the next one. */
@@ -289,6 +300,7 @@ static void tick(struct loop *l)
 	if (now >= l->hosts_at_ms) {
 		l->hosts_at_ms = now + HOSTS_MS;
 		index_each_host(l->x->index, look_at_host, l->x);
+		index_each_gateway(l->x->index, look_at_gateway, l->x);
 	}
 	if (now >= l->prune_at_ms) {
 		l->prune_at_ms = now + PRUNE_MS;

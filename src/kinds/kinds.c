@@ -23,6 +23,7 @@ static struct kind kinds[] = {
 	 .check_delete = database_check_delete},
 	{.name = "Member", .check = member_kind_check, .check_delete = member_check_delete},
 	{.name = "Host", .check = host_kind_check},
+	{.name = "Gateway"},
 	{.name = "Namespace", .prepare = namespace_prepare},
 	{.name = "Secret",
 	 .prepare = secret_kind_prepare,

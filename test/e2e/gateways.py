@@ -1,204 +1,90 @@
-"""A `slipway gateway` by itself, for tests and benches: its routes, its life, its connections.
-
-    routes = gateways.Routes().database("shop.orders", server, mode="transaction")
-    with gateways.Gateway(folder, routes, certs=certs) as gateway:
-        with gateway.connect("shop.orders") as c: …
-        gateway.reload(routes.hold("shop.orders"))
-
-Leaving the `with` drains it, and looks for a sanitizer's report, a process or a socket that it left.
-"""
+"""A gateway that only plays one to the control plane: it reads the stream of routes and posts reports, as ARCHITECTURE.md
+says. It serves no clients."""
 import contextlib
-import copy
 import json
-import os
-import pathlib
-import signal
-import time
-import urllib.parse
+import subprocess
+import threading
+import uuid
 
-import psycopg
+from harness import wait_for
+from rest import Rest
 
-import harness
-import pg
-
-ADMIN, ADMIN_PASSWORD = "operator", "operator's password"
-DATABASE = "shop.orders"
+REPORT_S = 0.3
 
 
-class Routes:
-    """What the file of routes says. Each call gives another one, a step further."""
+def certificate(platform, folder, name, group="slipway:gateways"):
+    """Paths of a certificate of the platform's CA, and of its key."""
+    key, request, crt = (folder / f"{name}.{end}" for end in ("key", "csr", "crt"))
+    ca = platform.data / "ca"
 
-    def __init__(self, databases=(), revision=1):
-        self.databases, self.revision = {d["name"]: d for d in databases}, revision
-
-    def text(self):
-        admins = [{"name": ADMIN, "verifiers": [pg.verifier(ADMIN_PASSWORD)]}]
-        return json.dumps({"databases": list(self.databases.values()), "admins": admins}, indent=1)
-
-    def database(self, name, *servers, mode="session", tls="allow", pool=None, roles=None, members=None, member_tls="verify-ca",
-                 **more):
-        """A database whose primary is the first server, and whose standbys are the rest."""
-        members = members or [s.member("standby" if i else "primary", member_tls) for i, s in enumerate(servers)]
-        roles = roles or [self.role(name) for name in pg.ROLES]
-        return self.change({"name": name, "epoch": 1, "mode": mode, "databases": list(pg.DATABASES), "tls": tls, "pool": pool or {},
-                            "members": members, "roles": roles, "server": {"auth": "cert"}, **more})
-
-    @staticmethod
-    def role(name, password=None, **more):
-        return {"name": name, "verifiers": [pg.verifier(password or pg.ROLES[name])], "connections": -1, **more}
-
-    def change(self, database=None, name=DATABASE, **fields):
-        """Puts a database in, or changes fields of one; a field of None goes."""
-        changed = {**(database or self.databases[name]), **fields, "revision": self.revision + 1}
-        changed = {k: v for k, v in changed.items() if v is not None}
-        return Routes([*({**self.databases, changed["name"]: copy.deepcopy(changed)}).values()], self.revision + 1)
-
-    def without(self, name):
-        return Routes([d for n, d in self.databases.items() if n != name], self.revision + 1)
-
-    def hold(self, name=DATABASE, next=None, drain_ms=5000, on_drain="wait"):
-        hold = {"id": str(self.revision), "drainMs": drain_ms, "onDrain": on_drain, **({"next": next} if next else {})}
-        return self.change(name=name, hold=hold)
-
-    def switch(self, to, name=DATABASE):
-        """The hold ends with another member as primary, at the next epoch."""
-        database = self.databases[name]
-        members = [{**m, "role": "primary" if m["name"] == to else "standby"} for m in database["members"]]
-        return self.change(name=name, hold=None, members=members, epoch=database["epoch"] + 1)
-
-    def resume(self, name=DATABASE):
-        return self.change(name=name, hold=None)
+    def openssl(*argv):
+        subprocess.run(["openssl", *argv], check=True, capture_output=True)
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+            "-out", request, "-subj", f"/O={group}/CN={name}")
+    openssl("x509", "-req", "-in", request, "-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-set_serial",
+            str(uuid.uuid4().int >> 2), "-days", "1", "-out", crt)
+    return crt, key
 
 
 class Gateway:
-    """One gateway in a servers.Folder. env adds to its environment, argv to its arguments."""
-    started = 0
+    """Follows the routes and reports in threads of its own, from `with` to its end."""
 
-    def __init__(self, folder, routes, *argv, certs=None, io=None, env=None, bin=None, prefix=()):
-        Gateway.started += 1
-        self.folder, self.routes, self.certs, self.prefix = folder, routes, certs, list(prefix)
-        self.data, self.log = folder.path / f"gateway-{Gateway.started}", f"gateway-{Gateway.started}.log"
-        self.data.mkdir()
-        pg.own(self.data, 0o700)
-        self.file = folder.path / f"routes-{Gateway.started}.json"
-        self.argv = [bin or harness.BIN, "gateway", "--data", self.data, "--routes", self.file, "--listen", "127.0.0.1:0", *argv]
-        if certs:
-            self.argv += ["--tls-cert", certs.crt("gateway"), "--tls-key", certs.key("gateway"), "--ca", certs.path / "ca.crt"]
-        self.argv += ["--io", io] if io else []
-        self.env = {**os.environ, **(env or {})}
-        for tool in ("ASAN", "UBSAN", "TSAN"):
-            self.env[f"{tool}_OPTIONS"] = f"{self.env.get(f'{tool}_OPTIONS', '')}:log_path={self.data}/sanitizer"
-        self.process = None
+    def __init__(self, platform, folder, name=None, address="127.0.0.1:6432", sources=("127.0.6.1",), cert=None):
+        self.name = name or f"gw-{uuid.uuid4().hex[:8]}"
+        self.client = Rest(platform, token=None, cert=cert or certificate(platform, folder, self.name))
+        self.address, self.sources = address, sources
+        self.routes, self.lines, self.synced = {}, [], False
+        self.holds, self.clients = {}, 0  # what it says of a hold: {route: {"state": ..., ...}}
+        self.boot, self.number = uuid.uuid4().int >> 80, 0
+        self.over = threading.Event()
+        self.lock = threading.Lock()
+        self.connection, self.threads = None, []
 
     def __enter__(self):
-        self.start()
+        self.connection, response = self.client.open("GET", "/gateway/v1/routes", timeout=60)
+        assert response.status == 200, response.read()
+        for run in (lambda: self.follow(response), self.tell):
+            self.threads.append(threading.Thread(target=run))
+            self.threads[-1].start()
+        wait_for("the routes", lambda: self.synced)
         return self
 
-    def __exit__(self, kind, *_):
-        if self.process and self.process.poll() is None and kind is None:
-            self.stop(signal.SIGINT)
-        elif self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-        reports = [harness.Platform.tail(p, 60) for p in sorted(self.data.glob("sanitizer.*"))]
-        assert not reports, "\n".join(reports)
+    def __exit__(self, *_):
+        self.over.set()
+        with contextlib.suppress(OSError):
+            self.connection.sock.shutdown(2)
+        for thread in self.threads:
+            thread.join()
+        self.connection.close()
 
-    # its life
+    def follow(self, response):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            for text in response:
+                line = json.loads(text)
+                if line["type"] == "ping":
+                    continue
+                if line["type"] == "database":
+                    self.routes[line["database"]["name"]] = line["database"]
+                elif line["type"] == "gone":
+                    self.routes.pop(line["name"], None)
+                self.lines.append(line)
+                self.synced |= line["type"] == "synced"
 
-    def write_routes(self, routes):
-        new = self.file.with_suffix(".new")
-        new.write_text(routes.text())
-        pg.own(new, 0o600)
-        new.rename(self.file)
-        self.routes = routes
+    def report(self, code=200, **other):
+        with self.lock:
+            self.number += 1
+            body = {"name": self.name, "version": "0.1.0", "boot": self.boot, "number": self.number,
+                    "address": self.address, "sources": list(self.sources), "clients": self.clients,
+                    "databases": [self.database(r) for r in list(self.routes.values())], **other}
+            return self.client.call("POST", "/gateway/v1/report", body, code=code)
 
-    def start(self, ready=True):
-        self.write_routes(self.routes)
-        (self.data / "gateway.json").unlink(missing_ok=True)
-        self.process = self.folder.start([*self.prefix, *self.argv], self.log, env=self.env)
-        if ready:
-            self.wait_ready()
-        return self
+    def database(self, route):
+        one = {"name": route["name"], "revision": route["revision"], "epoch": route["epoch"]}
+        if "hold" in route and route["name"] in self.holds:
+            one["hold"] = {"id": route["hold"]["id"], "parked": 0, "active": 0, "stuck": [], **self.holds[route["name"]]}
+        return one
 
-    def wait_ready(self):
-        def is_ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the gateway ended with {self.process.returncode}: {self.text()}")
-            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-                said = json.loads((self.data / "gateway.json").read_text())
-                return said if self.prefix or said["pid"] == self.process.pid else None
-        said = harness.wait_for("the gateway to be ready", is_ready)
-        self.pid, self.io = said["pid"], said.get("io")
-        self.host, port = said["address"].rsplit(":", 1)
-        self.port = int(port)
-
-    def reload(self, routes):
-        """Hands it other routes; what they mean happens soon, not at once."""
-        self.write_routes(routes)
-        os.kill(self.pid, signal.SIGHUP)
-
-    def stop(self, sig=signal.SIGTERM, timeout=20):
-        self.process.send_signal(sig)
-        assert self.process.wait(timeout) == 0, self.text()
-
-    # what is seen of it
-
-    def text(self):
-        return self.folder.text(self.log)
-
-    def fds(self):
-        """{descriptor: what it is} of the process."""
-        found = {}
-        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+    def tell(self):
+        while not self.over.wait(REPORT_S):
             with contextlib.suppress(OSError):
-                found[int(fd)] = os.readlink(f"/proc/{self.pid}/fd/{fd}")
-        return found
-
-    def sockets(self):
-        return sum(what.startswith("socket:") for what in self.fds().values())
-
-    def rss(self):
-        return int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def admin(self, statement):
-        """Rows of the admin database, as dicts."""
-        with self.connect("slipway", ADMIN, ADMIN_PASSWORD, row_factory=psycopg.rows.dict_row,
-                          cursor_factory=psycopg.ClientCursor) as c:
-            return c.execute(statement).fetchall()
-
-    # its clients
-
-    def options(self, database=DATABASE, user="app", password=None, **more):
-        """libpq's words for a connection."""
-        return {"host": self.host, "port": self.port, "dbname": database, "user": user,
-                "password": password or pg.ROLES.get(user, ADMIN_PASSWORD), "connect_timeout": 10, "gssencmode": "disable",
-                "sslmode": "disable", **more}
-
-    def url(self, database=DATABASE, user="app", password=None, **more):
-        return psycopg.conninfo.make_conninfo(**self.options(database, user, password, **more))
-
-    def uri(self, database=DATABASE, user="app", password=None, **more):
-        said = self.options(database, user, password, **more)
-        quote = urllib.parse.quote
-        rest = {k: v for k, v in said.items() if k not in ("host", "port", "dbname", "user", "password")}
-        return (f"postgresql://{quote(said['user'])}:{quote(said['password'], safe='')}@{said['host']}:{said['port']}/"
-                f"{quote(said['dbname'], safe='')}?{urllib.parse.urlencode(rest)}")
-
-    def connect(self, database=DATABASE, user="app", password=None, *, autocommit=True, row_factory=None, cursor_factory=None,
-                **more):
-        kw = {k: v for k, v in (("row_factory", row_factory), ("cursor_factory", cursor_factory)) if v}
-        return psycopg.connect(self.url(database, user, password, **more), autocommit=autocommit, **kw)
-
-    def env_of(self, database=DATABASE, user="app", password=None, **more):
-        """The environment of a program that uses libpq."""
-        names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD",
-                 "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "gssencmode": "PGGSSENCMODE",
-                 "connect_timeout": "PGCONNECT_TIMEOUT", "options": "PGOPTIONS", "application_name": "PGAPPNAME"}
-        said = self.options(database, user, password, **more)
-        return {**os.environ, "PSQLRC": "/dev/null", "PAGER": "", **{names[k]: str(v) for k, v in said.items()}}
-
-
-def timed(f):
-    """What a call gave, and its seconds."""
-    start = time.monotonic()
-    return f(), time.monotonic() - start
+                self.report()

@@ -89,6 +89,8 @@ static void every_path_leads_to_its_endpoint(void **state)
 		{"/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", ENDPOINT_REVIEW, NULL,
 		 "", "selfsubjectaccessreviews"},
 		{"/agent/v1/join", ENDPOINT_JOIN, NULL, "", ""},
+		{"/gateway/v1/routes", ENDPOINT_GATEWAY_ROUTES, NULL, "", ""},
+		{"/gateway/v1/report", ENDPOINT_GATEWAY_REPORT, NULL, "", ""},
 		{"/agent/v1/nothing", ENDPOINT_NONE, NULL, NULL, NULL},
 		{"/terraform/v1/state/a/b", ENDPOINT_TERRAFORM, NULL, "a", "b"},
 		{"/terraform/v1/state/a", ENDPOINT_NONE, NULL, NULL, NULL},

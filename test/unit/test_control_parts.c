@@ -261,6 +261,51 @@ static void a_change_touches_the_database_that_it_belongs_to(void **state)
 	index_free(x);
 }
 
+#define GATEWAY(revision, ready, holds)                                                            \
+	"{'kind':'Gateway','metadata':{'name':'gw','resourceVersion':'" revision                   \
+	"'},'status':{'address':'127.0.0.1:6432','sources':['127.0.6.1'],'holds':[" holds          \
+	"],'conditions':[{'type':'Ready','status':'" ready "'}]}}"
+#define HOLD(state) "{'name':'shop.orders','id':'1','state':'" state "'}"
+
+static void a_gateway_touches_all_when_it_moves_and_one_when_it_holds(void **state)
+{
+	struct index *x = index_new();
+	struct touched t = {""};
+	CLEANUP(jv_drop) json_t *o = world_json(GATEWAY("9", "True", ""));
+	json_t *all;
+
+	(void)state;
+	put(x, &t, DATABASE);
+	t.text[0] = 0;
+	put(x, &t, GATEWAY("2", "False", ""));
+	assert_touched(t, "Gateway//gw Database/shop/orders ");
+	put(x, &t, GATEWAY("3", "True", ""));
+	assert_touched(t, "Gateway//gw Database/shop/orders ");
+	put(x, &t, GATEWAY("4", "True", ""));
+	assert_touched(t, "Gateway//gw ");
+	put(x, &t, GATEWAY("5", "True", HOLD("holding")));
+	assert_touched(t, "Gateway//gw Database/shop/orders ");
+	put(x, &t, GATEWAY("6", "True", HOLD("held")));
+	all = index_gateways(x, "shop", "orders");
+	assert_int_equal(json_array_size(all), 1);
+	assert_true(jv_bool(all, "0.isReady", false));
+	assert_string_equal(jv_str(all, "0.hold.state"), "held");
+	assert_string_equal(jv_str(all, "0.sources.0"), "127.0.6.1");
+	json_decref(all);
+	all = index_gateways(x, "shop", "other");
+	assert_null(jv_at(all, "0.hold"));
+	json_decref(all);
+	t.text[0] = 0;
+	put(x, &t, GATEWAY("7", "True", "{'name':'shop.gone','id':'1','state':'held'}"));
+	assert_touched(t, "Gateway//gw Database/shop/orders ");
+	index_remove(x, o, touch, &t);
+	assert_touched(t, "Database/shop/orders ");
+	all = index_gateways(x, "shop", "orders");
+	assert_int_equal(json_array_size(all), 0);
+	json_decref(all);
+	index_free(x);
+}
+
 static void a_host_touches_its_databases_only_when_it_matters(void **state)
 {
 	struct index *x = index_new();
@@ -459,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_cleared_queue_forgets_also_what_workers_have),
 		cmocka_unit_test(a_key_is_with_one_worker_at_a_time),
 		cmocka_unit_test(a_change_touches_the_database_that_it_belongs_to),
+		cmocka_unit_test(a_gateway_touches_all_when_it_moves_and_one_when_it_holds),
 		cmocka_unit_test(a_host_touches_its_databases_only_when_it_matters),
 		cmocka_unit_test(what_a_list_does_not_name_has_gone),
 		cmocka_unit_test(databases_at_rest_are_looked_at_rarely),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "kinds/gateway.h"
 #include "kinds/gateway_route.h"
 #include "kinds/kinds.h"
 
@@ -246,6 +247,41 @@ static void a_role_without_a_verifier_lets_nobody_in(void **state)
 	scene_done(&s);
 }
 
+static void an_address_is_a_host_and_a_port(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		int port;
+	} cases[] = {
+		{"127.0.0.1:6432", "127.0.0.1", 6432},
+		{"gw.example.com:1", "gw.example.com", 1},
+		{"[::1]:65535", "::1", 65535},
+		{"127.0.0.1", NULL, 0},
+		{"127.0.0.1:", NULL, 0},
+		{"127.0.0.1:0", NULL, 0},
+		{"127.0.0.1:65536", NULL, 0},
+		{":6432", NULL, 0},
+		{"::1:6432", NULL, 0},
+		{"[::1:6432", NULL, 0},
+		{"a b:6432", NULL, 0},
+		{"a@b:6432", NULL, 0},
+		{"a/b:6432", NULL, 0},
+		{"", NULL, 0},
+	};
+	char host[GATEWAY_HOST_MAX];
+	int port;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (gateway_address(cases[i].text, host, &port) != (cases[i].host != NULL))
+			fail_msg("%s", cases[i].text);
+		if (!cases[i].host)
+			continue;
+		assert_string_equal(host, cases[i].host);
+		assert_int_equal(port, cases[i].port);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +292,7 @@ int main(void)
 		cmocka_unit_test(what_the_spec_says_counts),
 		cmocka_unit_test(a_default_pool_fits_a_small_server),
 		cmocka_unit_test(a_hold_is_in_the_route_as_long_as_it_lasts),
+		cmocka_unit_test(an_address_is_a_host_and_a_port),
 		cmocka_unit_test(a_role_without_a_verifier_lets_nobody_in),
 	};
 
