@@ -6,6 +6,7 @@
     latency-IO/MODE/PROTOCOL/p50   of one client; "direct" is without a proxy
     memory-IO/idle-plain, -tls     bytes of the proxy a client that asked one query and is idle, transaction mode
     connect-IO/plain, tls          logins a second from 16 clients; connect-IO/plain/cpu: CPU time of the proxy a login
+    soak-IO/plain/sockets, …       what a million connections of random lives leave behind (SLIPWAY_BENCH_SOAK: how many)
 
 PgBouncer 1.18 has no prepared statements in transaction mode: there is no peer then. Pools: 20 connections in transaction
 mode, as many as clients in session mode. SLIPWAY_BENCH_SECONDS sets how long a pgbench runs. SLIPWAY_BENCH_OURS=pgbouncer
@@ -21,6 +22,7 @@ import servers
 
 MODES, PROTOCOLS, CLIENTS, RUNS, POOL = ("session", "transaction"), ("simple", "extended", "prepared"), (1, 16, 64, 500), 5, 20
 IO = ("epoll", "uring")
+LEFT = {"sockets": "sockets", "memory": "bytes", "busy-servers": "connections"}
 ITSELF = os.environ.get("SLIPWAY_BENCH_OURS") == "pgbouncer"
 
 
@@ -115,6 +117,19 @@ def connect(stage, kind):
         say(cases, BENCH.turns(sides, run, RUNS))
 
 
+def soak(stage, kind):
+    """What a million connections of random lives leave behind. A tenth of them goes before: that is what pools keep."""
+    count = int(os.environ.get("SLIPWAY_BENCH_SOAK", 1000000))
+    for side in stage.sides([f"soak-{{}}/{kind}/{what}" for what in LEFT], "transaction", "prepared"):
+        with stage.open(side, "transaction", POOL) as proxy:
+            proxies.logins(proxy, "soak", 32, count // 10, tls=kind == "tls")
+            before = proxies.kept_by(proxy, stage.server)
+            proxies.logins(proxy, "soak", 32, count, tls=kind == "tls")
+            after = proxies.kept_by(proxy, stage.server, before["sockets"])
+        for what, unit in LEFT.items():
+            BENCH.say(f"soak-{side}/{kind}/{what}", max(0, after[what] - before[what]), unit=unit, better="lower", lives=count)
+
+
 def main():
     with servers.Folder() as folder:
         stage = Stage(folder)
@@ -127,6 +142,7 @@ def main():
         for kind in ("plain", "tls"):
             memory(stage, kind)
             connect(stage, kind)
+            soak(stage, kind)
 
 
 BENCH = bench.Bench("gateway")

@@ -7,8 +7,12 @@
  *   logins idle HOST PORT DB USER PASSWORD plain|tls COUNT
  *       holds COUNT connections that asked one query each: {"held":COUNT} when all are there; ends
  *       when its standard input does.
+ *   logins soak HOST PORT DB USER PASSWORD plain|tls CLIENTS COUNT
+ *       COUNT connections of random lives: some log in and ask, others leave at any point of it,
+ *       send what is no message, or a wrong proof. {"lives":COUNT}
  *
- * Connections come from 127.0.0.2 and up, so that ports do not run out. Any trouble ends it.
+ * Connections come from 127.0.0.2 and up, so that ports do not run out. Any trouble ends it, but
+ * for a soak's.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -17,6 +21,8 @@
 #include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,6 +44,8 @@ struct target {
 struct line {
 	int fd;
 	SSL *tls;
+	jmp_buf *end; /* of a life that may end any time; NULL: trouble ends the program */
+	bool is_wrong; /* its proof */
 	size_t in_n, in_at;
 	char in[MESSAGE_MAX];
 };
@@ -47,12 +55,19 @@ static char salt_and_iterations[128]; /* of the first login; all are the same ro
 static atomic_int_fast64_t opened, done;
 static atomic_bool is_over;
 
+static void trouble(struct line *l, const char *what)
+{
+	if (l->end)
+		longjmp(*l->end, 1);
+	errx(1, "%s", what);
+}
+
 static void send_all(struct line *l, const void *p, size_t n)
 {
 	ssize_t sent = l->tls ? SSL_write(l->tls, p, (int)n) : write(l->fd, p, n);
 
 	if (sent != (ssize_t)n)
-		errx(1, "cannot send to the server");
+		trouble(l, "cannot send to the server");
 }
 
 static void need(struct line *l, size_t n)
@@ -68,7 +83,7 @@ static void need(struct line *l, size_t n)
 				     : read(l->fd, l->in + l->in_n, room);
 
 		if (n > sizeof(l->in) || got <= 0)
-			errx(1, "the server closed the connection");
+			trouble(l, "the server closed the connection");
 		l->in_n += (size_t)got;
 	}
 }
@@ -95,7 +110,7 @@ static char receive(struct line *l, char *body, size_t *ret_n)
 	l->in_at += 5 + n;
 	*ret_n = n;
 	if (type == 'E')
-		errx(1, "the server says: %s", strchr(body, 'M') ? strchr(body, 'M') + 1 : body);
+		trouble(l, body);
 	return type;
 }
 
@@ -159,6 +174,8 @@ static void prove(struct line *l, const char *nonce, const char *first)
 	n = snprintf(final, sizeof(final), "c=biws,%.*s", (int)(salt - first), first);
 	snprintf(text, sizeof(text), "n=,r=%s,%.400s,%s", nonce, first, final);
 	hmac(target.stored_key, KEY, text, strlen(text), proof);
+	if (l->is_wrong)
+		proof[0] ^= 1;
 	for (int i = 0; i < KEY; i++)
 		proof[i] ^= target.client_key[i];
 	n += snprintf(final + n, sizeof(final) - (size_t)n, ",p=");
@@ -209,11 +226,11 @@ static void start_tls(struct line *l)
 
 	message(l, 0, "\x04\xd2\x16\x2f", 4);
 	if (read(l->fd, &answer, 1) != 1 || answer != 'S')
-		errx(1, "the server does not want TLS");
+		trouble(l, "the server does not want TLS");
 	l->tls = SSL_new(target.tls);
 	SSL_set_fd(l->tls, l->fd);
 	if (SSL_connect(l->tls) != 1)
-		errx(1, "no TLS with the server");
+		trouble(l, "no TLS with the server");
 }
 
 static void until_ready(struct line *l)
@@ -225,32 +242,48 @@ static void until_ready(struct line *l)
 		;
 }
 
-static void login(struct line *l)
+static void open_line(struct line *l, int64_t number)
 {
-	char start[512];
-	int64_t number = atomic_fetch_add(&opened, 1);
-	int n = snprintf(
-		start, sizeof(start), "%c\003%c%cuser%c%s%cdatabase%c%s%c", 0, 0, 0, 0, target.user,
-		0, 0, target.database, 0);
-
 	l->in_n = l->in_at = 0;
 	l->tls = NULL;
 	connect_to(l, number);
+}
+
+static void start(struct line *l)
+{
+	char text[512];
+	int n = snprintf(
+		text, sizeof(text), "%c\003%c%cuser%c%s%cdatabase%c%s%c", 0, 0, 0, 0, target.user,
+		0, 0, target.database, 0);
+
+	message(l, 0, text, (size_t)n + 1);
+}
+
+static void login(struct line *l)
+{
+	int64_t number = atomic_fetch_add(&opened, 1);
+
+	open_line(l, number);
 	if (target.tls)
 		start_tls(l);
-	message(l, 0, start, (size_t)n + 1);
+	start(l);
 	authenticate(l, number);
 	until_ready(l);
 }
 
-static void goodbye(struct line *l)
+static void leave(struct line *l)
 {
-	message(l, 'X', "", 0);
 	if (l->tls) {
 		SSL_set_quiet_shutdown(l->tls, 1);
 		SSL_free(l->tls);
 	}
 	close(l->fd);
+}
+
+static void goodbye(struct line *l)
+{
+	message(l, 'X', "", 0);
+	leave(l);
 }
 
 static void *log_in_and_out(void *unused)
@@ -261,6 +294,66 @@ static void *log_in_and_out(void *unused)
 		login(l);
 		goodbye(l);
 		atomic_fetch_add(&done, 1);
+	}
+	free(l);
+	return NULL;
+}
+
+/* One of the lives that a connection may have; it ends anywhere. */
+static void live(struct line *l, int64_t number, unsigned *dice)
+{
+	char some[64];
+	unsigned until = (unsigned)rand_r(dice) % 12;
+
+	for (size_t i = 0; i < sizeof(some); i++)
+		some[i] = (char)rand_r(dice);
+	if (target.tls && rand_r(dice) % 4)
+		start_tls(l);
+	if (until == 1)
+		send_all(l, some, 1 + (size_t)rand_r(dice) % sizeof(some));
+	if (until == 2)
+		send_all(l, "\0\0\0\x40\0\003\0\0user", 12);
+	if (until == 3)
+		send_all(l, "\0\0\0\x08\x04\xd2\x16\x2f", 8);
+	if (until < 4)
+		return;
+	start(l);
+	if (until == 4)
+		return;
+	l->is_wrong = until == 5;
+	authenticate(l, number);
+	if (until == 5)
+		return;
+	until_ready(l);
+	if (until == 6)
+		send_all(l, "Q\0\0\x10\0select", 11);
+	if (until == 7)
+		send_all(l, "P\0\0\0\x11one\0select 1\0\0\0", 19);
+	if (until == 8)
+		message(l, 'Q', "select repeat('x', 100000)", 27);
+	if (until == 9)
+		message(l, 'Q', "begin; create temp table t (a int)", 35);
+	if (until < 10)
+		return;
+	message(l, 'Q', "select 1", 9);
+	until_ready(l);
+	message(l, 'X', "", 0);
+}
+
+static void *live_lives(void *count)
+{
+	struct line *l = calloc(1, sizeof(*l));
+	unsigned dice = (unsigned)atomic_fetch_add(&done, 1);
+
+	for (int64_t number; (number = atomic_fetch_add(&opened, 1)) < *(long *)count;) {
+		jmp_buf end;
+
+		open_line(l, number);
+		l->is_wrong = false;
+		l->end = &end;
+		if (!setjmp(end))
+			live(l, number, &dice);
+		leave(l);
 	}
 	free(l);
 	return NULL;
@@ -315,6 +408,12 @@ static void connect_bench(int clients, double seconds)
 	       (long)done);
 }
 
+static void soak_bench(int clients, long count)
+{
+	run_all(clients, live_lives, &count, 0);
+	printf("{\"lives\":%ld}\n", count);
+}
+
 static void idle_bench(long count)
 {
 	long each = count / IDLE_THREADS;
@@ -332,8 +431,9 @@ int main(int argc, char **argv)
 {
 	if (argc < 9)
 		errx(2,
-		     "usage: logins connect|idle HOST PORT DB USER PASSWORD plain|tls COUNT "
+		     "usage: logins connect|idle|soak HOST PORT DB USER PASSWORD plain|tls COUNT "
 		     "[SECONDS]");
+	signal(SIGPIPE, SIG_IGN);
 	target.at = (struct sockaddr_in){
 		.sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(argv[3], NULL, 10))};
 	if (inet_pton(AF_INET, argv[2], &target.at.sin_addr) != 1)
@@ -347,6 +447,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "connect"))
 		connect_bench((int)strtol(argv[8], NULL, 10), argc > 9 ? strtod(argv[9], NULL) : 3);
+	else if (!strcmp(argv[1], "soak"))
+		soak_bench(
+			(int)strtol(argv[8], NULL, 10),
+			argc > 9 ? strtol(argv[9], NULL, 10) : 1000);
 	else
 		idle_bench(strtol(argv[8], NULL, 10));
 	return 0;

@@ -1,5 +1,6 @@
 """What stands between clients and PostgreSQL in the bench of the gateway, behind one face: ours, and PgBouncer as Debian
 has it, with the same settings. Also the programs that load them, and how their figures are read."""
+import contextlib
 import json
 import os
 import pathlib
@@ -123,7 +124,7 @@ def logged(prefix):
 def logins(proxy, what, *argv, tls=False):
     """Runs test/bench/logins to its end; what it said."""
     done = harness.call([LOGINS, what, proxy.host, proxy.port, DATABASE, USER, PASSWORD, "tls" if tls else "plain", *argv],
-                        timeout=120)
+                        timeout=1800)
     return json.loads(done.out)
 
 
@@ -144,6 +145,17 @@ class Held:
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait(30)
+
+
+def kept_by(proxy, server, sockets=None):
+    """What a proxy without clients holds; waits for the number of sockets that it had before, but not forever."""
+    def now():
+        fds = [os.readlink(f"/proc/{proxy.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{proxy.pid}/fd")]
+        busy = server.sql("select count(*) from pg_stat_activity where usename = 'app' and state <> 'idle'")[0][0]
+        return {"sockets": sum(fd.startswith("socket:") for fd in fds), "busy-servers": busy, "memory": bench.rss_bytes(proxy.pid)}
+    with contextlib.suppress(harness.Late):
+        harness.wait_for("it to come to rest", lambda: not (n := now())["busy-servers"] and n["sockets"] <= (sockets or 10**6), 15)
+    return now()
 
 
 def descriptors():
