@@ -9,14 +9,14 @@ import signal
 import subprocess
 
 import bench
-import gateways
 import harness
+import own_gateway
 import pg
 import servers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOGINS = ROOT / "build/release/test/bench/logins"
-DATABASE, USER, PASSWORD = gateways.DATABASE, "app", pg.ROLES["app"]
+DATABASE, USER, PASSWORD = own_gateway.DATABASE, "app", pg.ROLES["app"]
 CLIENTS_MAX = 11000
 
 
@@ -70,8 +70,8 @@ class Direct:
 def our_gateway(folder, server, *, mode, size, io, certs=None, next=None):
     """A gateway of ours with the same settings. next: a server that stands by as the other member."""
     members = [server.member("primary", "off"), *([next.member("standby", "off")] if next else [])]
-    routes = gateways.Routes().database(DATABASE, mode=mode, members=members, pool={"size": size, "reserve": 0, "clients": CLIENTS_MAX})
-    return gateways.Gateway(folder, routes, certs=certs, io=io)
+    routes = own_gateway.Routes().database(DATABASE, mode=mode, members=members, pool={"size": size, "reserve": 0, "clients": CLIENTS_MAX})
+    return own_gateway.Gateway(folder, routes, certs=certs, io=io)
 
 
 def pgbench_argv(*argv):
