@@ -109,15 +109,15 @@ def latencies(proxy, protocol, seconds, prefix):
     """Milliseconds of each transaction of one client, sorted."""
     argv = pgbench_argv("-n", "-S", "-M", protocol, "-c", 1, "-T", seconds, "--log", "--log-prefix", prefix)
     harness.call(argv, env=pgbench_env(proxy), timeout=seconds + 60)
-    return sorted(ms for ms, _ in logged(prefix))
+    return sorted(ms for ms, _, _ in logged(prefix))
 
 
 def logged(prefix):
-    """(milliseconds it took, when it ended) of each transaction in the logs of a pgbench; they go."""
+    """(milliseconds it took, when it ended, its client) of each transaction in the logs of a pgbench; they go."""
     for log in sorted(pathlib.Path(prefix).parent.glob(pathlib.Path(prefix).name + ".*")):
         for row in log.read_text().splitlines():
             at = row.split()
-            yield int(at[2]) / 1000, int(at[4]) + int(at[5]) / 1e6
+            yield int(at[2]) / 1000, int(at[4]) + int(at[5]) / 1e6, (log.name, at[0])
         log.unlink()
 
 
