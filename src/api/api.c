@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "api/delete.h"
 #include "api/discovery.h"
+#include "api/gateway_join.h"
 #include "api/gateways.h"
 #include "api/join.h"
 #include "api/openapi.h"
@@ -204,6 +205,8 @@ static const struct {
 	[ENDPOINT_REPORT] = {report_handle, "POST"},
 	[ENDPOINT_GATEWAY_ROUTES] = {gateways_routes, "GET"},
 	[ENDPOINT_GATEWAY_REPORT] = {gateways_report, "POST"},
+	[ENDPOINT_GATEWAY_JOIN] = {gateway_join, "POST"},
+	[ENDPOINT_GATEWAY_RENEW] = {gateway_renew, "POST"},
 	[ENDPOINT_TERRAFORM] = {terraform_handle, NULL},
 };
 

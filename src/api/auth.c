@@ -145,6 +145,7 @@ static const char *const endpoint_groups[ENDPOINTS] = {
 	[ENDPOINT_REPORT] = GROUP_HOSTS,
 	[ENDPOINT_GATEWAY_ROUTES] = GROUP_GATEWAYS,
 	[ENDPOINT_GATEWAY_REPORT] = GROUP_GATEWAYS,
+	[ENDPOINT_GATEWAY_RENEW] = GROUP_GATEWAYS,
 };
 
 json_t *auth_check_endpoint(struct call *c)

@@ -22,6 +22,8 @@ static const struct {
 	{"/agent/v1/report", ENDPOINT_REPORT},
 	{"/gateway/v1/routes", ENDPOINT_GATEWAY_ROUTES},
 	{"/gateway/v1/report", ENDPOINT_GATEWAY_REPORT},
+	{"/gateway/v1/join", ENDPOINT_GATEWAY_JOIN},
+	{"/gateway/v1/renew", ENDPOINT_GATEWAY_RENEW},
 };
 
 enum { PARTS_MAX = 10 };

@@ -31,6 +31,8 @@ enum endpoint {
 	ENDPOINT_REPORT,
 	ENDPOINT_GATEWAY_ROUTES, /* /gateway/v1/routes */
 	ENDPOINT_GATEWAY_REPORT, /* /gateway/v1/report */
+	ENDPOINT_GATEWAY_JOIN, /* /gateway/v1/join */
+	ENDPOINT_GATEWAY_RENEW, /* /gateway/v1/renew */
 	ENDPOINT_TERRAFORM, /* ns and name are filled */
 	ENDPOINTS
 };

@@ -61,9 +61,22 @@ ca_open(struct arena *a, const struct folder *f, struct ca_cert *ret, struct err
 	return code ? code : write_pair(a, f, "ca", ret, e);
 }
 
-/* What a server certificate is good for: its names, under this authority. */
+/* A certificate of ours: where it is kept, and whom it is for. */
+struct own {
+	const struct folder *folder;
+	const char *file; /* <file>.crt, .key, .names */
+	const char *name, *group;
+	const char *const *hosts;
+};
+
+static const char *names_file(struct arena *a, const struct own *o)
+{
+	return arena_printf(a, "%s.names", o->file);
+}
+
+/* What it is good for: its names, under this authority. */
 static enum err_code
-purpose(struct arena *a, const char *const *hosts, const struct ca_cert *ca, const char **ret,
+purpose(struct arena *a, const struct own *o, const struct ca_cert *ca, const char **ret,
 	struct err *e)
 {
 	enum err_code code;
@@ -72,46 +85,63 @@ purpose(struct arena *a, const char *const *hosts, const struct ca_cert *ca, con
 	code = ca_fingerprint(a, ca->cert_pem, &all, e);
 	if (code)
 		return code;
-	for (; *hosts; hosts++)
-		all = arena_printf(a, "%s\n%s", all, *hosts);
+	for (const char *const *host = o->hosts; *host; host++)
+		all = arena_printf(a, "%s\n%s", all, *host);
 	*ret = all;
 	return ERR_OK;
 }
 
-static bool
-is_good(struct arena *a, const struct folder *f, const char *wanted, struct ca_cert *ret)
+static bool is_good(struct arena *a, const struct own *o, const char *wanted, struct ca_cert *ret)
 {
 	const char *its;
 	int64_t end;
 	int percent;
 
-	return !read_text(a, f, "server.names", &its, NULL) && strcmp(its, wanted) == 0 &&
-		!read_pair(a, f, "server", ret, NULL) &&
+	return !read_text(a, o->folder, names_file(a, o), &its, NULL) && strcmp(its, wanted) == 0 &&
+		!read_pair(a, o->folder, o->file, ret, NULL) &&
 		!ca_life(ret->cert_pem, &end, &percent, NULL) && percent < RENEW_PERCENT;
 }
 
 static enum err_code
-issue(struct arena *a, const struct folder *f, const char *const *hosts, const char *wanted,
-      struct pki *p, struct err *e)
+issue(struct arena *a, const struct own *o, const char *wanted, const struct ca_cert *ca,
+      struct ca_cert *ret, struct err *e)
 {
 	const struct ca_name name = {
-		.name = "slipway",
-		.group = "slipway:servers",
-		.hosts = hosts,
+		.name = o->name,
+		.group = o->group,
+		.hosts = o->hosts,
 		.days = SERVER_DAYS,
 	};
 	enum err_code code;
 
 	/* without its names a pair is not used: none that is half written ever is */
-	code = file_remove(folder_file(a, f, "server.names"), e);
+	code = file_remove(folder_file(a, o->folder, names_file(a, o)), e);
 	if (!code)
-		code = ca_issue(a, &p->ca, &name, &p->server, e);
+		code = ca_issue(a, ca, &name, ret, e);
 	if (!code)
-		code = write_pair(a, f, "server", &p->server, e);
+		code = write_pair(a, o->folder, o->file, ret, e);
 	if (!code)
-		code = write_text(a, f, "server.names", wanted, e);
+		code = write_text(a, o->folder, names_file(a, o), wanted, e);
 	if (!code)
-		log_info("server certificate issued", "days=%d", SERVER_DAYS);
+		log_info("certificate issued", "name=%s days=%d", o->name, SERVER_DAYS);
+	return code;
+}
+
+static enum err_code own_open(
+	struct arena *a, const struct own *o, const struct ca_cert *ca, struct ca_cert *ret,
+	bool *ret_is_new, struct err *e)
+{
+	const char *wanted;
+	enum err_code code = purpose(a, o, ca, &wanted, e);
+	bool is_new;
+
+	if (code)
+		return code;
+	is_new = !is_good(a, o, wanted, ret);
+	if (is_new)
+		code = issue(a, o, wanted, ca, ret, e);
+	if (!code)
+		*ret_is_new = is_new;
 	return code;
 }
 
@@ -119,22 +149,34 @@ enum err_code pki_open(
 	struct arena *a, const struct folder *f, const char *const *hosts, struct pki *ret,
 	bool *ret_is_new, struct err *e)
 {
-	const char *wanted;
+	const struct own server = {f, "server", "slipway", "slipway:servers", hosts};
 	enum err_code code;
-	bool is_new;
 	struct pki p;
 
 	code = ca_open(a, f, &p.ca, e);
 	if (!code)
-		code = purpose(a, hosts, &p.ca, &wanted, e);
-	if (code)
-		return code;
-	is_new = !is_good(a, f, wanted, &p.server);
-	if (is_new)
-		code = issue(a, f, hosts, wanted, &p, e);
-	if (code)
-		return code;
-	*ret = p;
-	*ret_is_new = is_new;
-	return ERR_OK;
+		code = own_open(a, &server, &p.ca, &p.server, ret_is_new, e);
+	if (!code)
+		*ret = p;
+	return code;
+}
+
+enum err_code pki_gateway(
+	struct arena *a, const struct folder *f, const char *path, const char *const *hosts,
+	struct err *e)
+{
+	const struct folder its = {.path = path, .lock_fd = -1};
+	const struct own gateway = {&its, "gateway", "gateway", "slipway:gateways", hosts};
+	struct ca_cert ca, pair;
+	enum err_code code;
+	bool is_new;
+
+	code = dir_make(path, 0700, e);
+	if (!code)
+		code = ca_open(a, f, &ca, e);
+	if (!code)
+		code = write_text(a, &its, "ca.crt", ca.cert_pem, e);
+	if (!code)
+		code = own_open(a, &gateway, &ca, &pair, &is_new, e);
+	return code;
 }

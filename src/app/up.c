@@ -7,6 +7,7 @@
 
 #include "app/agent_verb.h"
 #include "app/crew.h"
+#include "app/pki.h"
 #include "app/serve.h"
 #include "app/system.h"
 #include "app/trim.h"
@@ -275,6 +276,19 @@ static enum err_code serve_start(struct up *u, const struct up_values *v, struct
 	return code;
 }
 
+/* ---- the gateway ---- */
+
+/* What it needs before it starts: a certificate, in its folder. */
+static enum err_code gateway_prepare(struct up *u, struct err *e)
+{
+	const char *hosts[] = {"gateway", u->config.api.host, "localhost", "127.0.0.1", NULL};
+
+	if (address_is_any(u->config.api.host))
+		hosts[1] = "::1";
+	return pki_gateway(
+		&u->arena, &u->folder, folder_file(&u->arena, &u->folder, "gateway"), hosts, e);
+}
+
 /* ---- agents ---- */
 
 /* GET or POST with a JSON answer; any status but 2xx is an error with the API's sentence. */
@@ -498,6 +512,8 @@ static enum err_code up(struct up *u, const struct up_values *v, struct err *e)
 		code = system_start(u, v, e);
 	if (!code)
 		code = serve_start(u, v, e);
+	if (!code)
+		code = gateway_prepare(u, e);
 	if (!code)
 		code = agents_start(u, v, e);
 	if (code)

@@ -8,8 +8,8 @@
 
 struct cli_values {
 	const char *kubeconfig, *ns, *output, *selector, *role, *zone, *name;
-	struct opt_strs files;
-	bool is_everywhere, is_watch, is_wait, is_forced;
+	struct opt_strs files, hosts;
+	bool is_everywhere, is_watch, is_wait, is_forced, is_gateway;
 	int64_t timeout_s, ttl_s;
 };
 

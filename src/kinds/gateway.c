@@ -22,6 +22,11 @@ static bool is_host(struct str s)
 	return s.n > 0 && s.n < GATEWAY_HOST_MAX;
 }
 
+bool gateway_is_host(const char *text)
+{
+	return text && is_host(str_of(text));
+}
+
 bool gateway_address(const char *text, char ret_host[GATEWAY_HOST_MAX], int *ret_port)
 {
 	const char *colon = text ? strrchr(text, ':') : NULL;

@@ -12,6 +12,9 @@ enum { GATEWAY_HOST_MAX = 256 };
  * does. */
 bool gateway_address(const char *text, char ret_host[GATEWAY_HOST_MAX], int *ret_port);
 
+/* A DNS name or an address, by its characters. */
+bool gateway_is_host(const char *text);
+
 /* An IP address in digits. */
 bool gateway_is_address(const char *text);
 
