@@ -205,9 +205,11 @@ def test_a_silent_stream_pings(host):
 
 
 def test_a_report_becomes_status_once_and_live_values_at_once(platform, api, ns, host, member):
-    report(host, told(member, role="primary", endpoint="127.0.9.1:5433"))
-    seen = wait_for("the status to be written", lambda: (
-        o := platform.get("member", "orders-1", ns)).get("status", {}).get("state") == "Running" and o)
+    def written():  # as an agent does: again until it is in
+        report(host, told(member, role="primary", endpoint="127.0.9.1:5433"))
+        o = platform.get("member", "orders-1", ns)
+        return o.get("status", {}).get("state") == "Running" and o
+    seen = wait_for("the status to be written", written)
     assert seen["status"]["endpoint"] == "127.0.9.1:5433"
     assert (seen["status"]["lsn"], seen["status"]["lagBytes"]) == ("0/3000148", 0)
     report(host, told(member, "0/4000000", 7, role="primary", endpoint="127.0.9.1:5433"))
