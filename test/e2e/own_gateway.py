@@ -161,6 +161,20 @@ class Gateway:
         self.write_routes(routes)
         os.kill(self.pid, signal.SIGHUP)
 
+    def hold(self, name=DATABASE, **more):
+        """Begins a hold; its id, which wait_hold wants."""
+        self.reload(self.routes.hold(name, **more))
+        return self.routes.databases[name]["hold"]["id"]
+
+    def wait_hold(self, state, id, name=DATABASE, timeout=30):
+        """Until the gateway has said that a hold is warming, holding, held or refused."""
+        harness.wait_for(f"the hold to be {state}", lambda: f"database={name} state={state} id={id} " in self.text(), timeout, every=0.002)
+
+    def switch(self, to, name=DATABASE, **more):
+        """A planned switch, with its hold."""
+        self.wait_hold("held", self.hold(name, next=to, **more), name)
+        self.reload(self.routes.switch(to, name))
+
     def stop(self, sig=signal.SIGTERM, timeout=20):
         self.process.send_signal(sig)
         assert self.process.wait(timeout) == 0, self.text()
