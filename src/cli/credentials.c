@@ -22,6 +22,7 @@ static const struct {
 	{"password", offsetof(struct credentials, password), true, true},
 	{"uri", offsetof(struct credentials, uri), true, true},
 	{"jdbc-uri", offsetof(struct credentials, jdbc_uri), false, true},
+	{"ro-uri", offsetof(struct credentials, ro_uri), false, true},
 	{"ca.crt", offsetof(struct credentials, ca_pem), false, false},
 };
 

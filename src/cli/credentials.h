@@ -6,7 +6,7 @@
 
 /* Texts live in the session's arena. */
 struct credentials {
-	const char *host, *port, *dbname, *user, *password, *uri, *jdbc_uri;
+	const char *host, *port, *dbname, *user, *password, *uri, *jdbc_uri, *ro_uri;
 	const char *ca_pem; /* NULL: none */
 };
 

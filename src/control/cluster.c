@@ -128,6 +128,7 @@ void cluster_init(
 		.database = json_deep_copy(in->database),
 		.hosts = in->hosts,
 		.hosts_n = in->hosts_n,
+		.gateways = in->gateways,
 		.name = jv_str_or(in->database, "metadata.name", ""),
 		.namespace = jv_str_or(in->database, "metadata.namespace", ""),
 		.epoch = jv_int(in->database, "status.epoch", 0),

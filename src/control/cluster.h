@@ -50,6 +50,7 @@ struct cluster {
 	json_t *database; /* as it shall be */
 	const struct place_host *hosts;
 	size_t hosts_n;
+	const json_t *gateways; /* array, gateway_set_of; NULL: none */
 	struct cluster_member members[CLUSTER_MEMBERS_MAX]; /* by number */
 	size_t members_n;
 	struct cluster_member *primary; /* NULL: there is none */
@@ -73,6 +74,7 @@ struct cluster_in {
 	const json_t *members; /* array; those of an earlier Database of that name are left out */
 	const struct place_host *hosts;
 	size_t hosts_n;
+	const json_t *gateways; /* as gateway_set_of gives them; NULL: none */
 	int64_t now_us;
 	struct str zone_file; /* of the maintenance window's time zone, where it has one */
 };

@@ -19,13 +19,32 @@ static void put_text(json_t *data, const char *key, const char *text)
 
 static void hosts_print(struct buf *b, const struct credentials_where *w)
 {
-	for (size_t i = 0; i < w->endpoints_n; i++)
-		buf_printf(b, "%s%s:%d", i ? "," : "", w->endpoints[i].host, w->endpoints[i].port);
+	for (size_t i = 0; i < w->endpoints_n; i++) {
+		const char *host = w->endpoints[i].host;
+		bool is_v6 = strchr(host, ':') != NULL;
+
+		buf_printf(
+			b, "%s%s%s%s:%d", i ? "," : "", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+			w->endpoints[i].port);
+	}
+}
+
+/* Names of the gateway hold a slash; all other characters stand for themselves. */
+static void dbname_print(struct buf *b, const char *dbname)
+{
+	for (; *dbname; dbname++) {
+		if (*dbname == '/')
+			buf_puts(b, "%2F");
+		else
+			buf_putc(b, *dbname);
+	}
 }
 
 /* sslmode=require checks no certificate, but needs no file beside the URI either; who has ca.crt
  * adds sslmode=verify-full and sslrootcert. */
-static void put_uri(json_t *data, const struct credentials_where *w, const struct secret *password)
+static void
+put_uri(json_t *data, const char *key, const struct credentials_where *w, const char *dbname,
+	const struct secret *password)
 {
 	struct buf b = {0};
 
@@ -33,26 +52,46 @@ static void put_uri(json_t *data, const struct credentials_where *w, const struc
 	buf_add(&b, password->p, password->n);
 	buf_putc(&b, '@');
 	hosts_print(&b, w);
-	buf_printf(&b, "/%s?target_session_attrs=read-write&sslmode=require", w->dbname);
-	put(data, "uri", buf_view(&b));
+	buf_putc(&b, '/');
+	dbname_print(&b, dbname);
+	buf_printf(
+		&b, "?%ssslmode=require", w->is_gateway ? "" : "target_session_attrs=read-write&");
+	put(data, key, buf_view(&b));
 	explicit_bzero(b.p, b.n);
 	buf_done(&b);
 }
 
-static void
-put_jdbc_uri(json_t *data, const struct credentials_where *w, const struct secret *password)
+static void put_jdbc_uri(
+	json_t *data, const char *key, const struct credentials_where *w, const char *dbname,
+	const struct secret *password)
 {
 	struct buf b = {0};
 
 	buf_puts(&b, "jdbc:postgresql://");
 	hosts_print(&b, w);
+	buf_putc(&b, '/');
+	dbname_print(&b, dbname);
 	buf_printf(
-		&b, "/%s?user=%s&targetServerType=primary&sslmode=require&password=", w->dbname,
-		w->user);
+		&b, "?user=%s&%ssslmode=require&password=", w->user,
+		w->is_gateway ? "" : "targetServerType=primary&");
 	buf_add(&b, password->p, password->n);
-	put(data, "jdbc-uri", buf_view(&b));
+	put(data, key, buf_view(&b));
 	explicit_bzero(b.p, b.n);
 	buf_done(&b);
+}
+
+static void
+put_read_only(json_t *data, const struct credentials_where *w, const struct secret *password)
+{
+	static const char *const keys[] = {"ro-dbname", "ro-uri", "ro-jdbc-uri"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys) && !w->ro_dbname; i++)
+		json_object_del(data, keys[i]);
+	if (!w->ro_dbname)
+		return;
+	put_text(data, keys[0], w->ro_dbname);
+	put_uri(data, keys[1], w, w->ro_dbname, password);
+	put_jdbc_uri(data, keys[2], w, w->ro_dbname, password);
 }
 
 void credentials_fill(
@@ -66,13 +105,14 @@ void credentials_fill(
 	put(data, "password", (struct str){(const char *)password->p, password->n});
 	if (w->ca_pem)
 		put_text(data, "ca.crt", w->ca_pem);
+	put_read_only(data, w, password);
 	if (!w->endpoints_n)
 		return;
 	snprintf(port, sizeof(port), "%d", w->endpoints[0].port);
 	put_text(data, "host", w->endpoints[0].host);
 	put_text(data, "port", port);
-	put_uri(data, w, password);
-	put_jdbc_uri(data, w, password);
+	put_uri(data, "uri", w, w->dbname, password);
+	put_jdbc_uri(data, "jdbc-uri", w, w->dbname, password);
 }
 
 bool credentials_password(const json_t *secret, struct secret *ret)

@@ -1,9 +1,9 @@
 /*
  * Credentials: passwords of roles, and the Secrets that hold them.
  *
- * CloudNativePG's keys: uri, host, port, dbname, user, username, password, jdbc-uri; and ca.crt. A
- * password is in a struct secret or in a Secret object, and nowhere else. The rules of rotation are
- * in plan_access.c. Any thread.
+ * CloudNativePG's keys: uri, host, port, dbname, user, username, password, jdbc-uri; and ca.crt;
+ * and of a read-only endpoint ro-dbname, ro-uri, ro-jdbc-uri. A password is in a struct secret or
+ * in a Secret object, and nowhere else. The rules of rotation are in plan_access.c. Any thread.
  */
 #ifndef SLIPWAY_CONTROL_CREDENTIALS_H
 #define SLIPWAY_CONTROL_CREDENTIALS_H
@@ -21,6 +21,8 @@ struct credentials_endpoint {
 /* Where a role's applications connect to; the primary comes first. */
 struct credentials_where {
 	const char *user, *dbname;
+	const char *ro_dbname; /* of the read-only endpoint; NULL: there is none */
+	bool is_gateway; /* it is always the primary that answers */
 	const char *ca_pem; /* NULL: no ca.crt */
 	struct credentials_endpoint endpoints[CREDENTIALS_ENDPOINTS_MAX];
 	size_t endpoints_n; /* 0: not known yet */

@@ -12,7 +12,7 @@
 
 /* What was read of one Database; the values are ours. */
 struct reading {
-	json_t *database, *members, *secrets;
+	json_t *database, *members, *secrets, *gateways;
 	struct index_hosts *hosts;
 };
 
@@ -21,6 +21,7 @@ static void reading_done(struct context *x, struct reading *r)
 	json_decref(r->database);
 	json_decref(r->members);
 	json_decref(r->secrets);
+	json_decref(r->gateways);
 	if (r->hosts)
 		index_hosts_drop(x->index, r->hosts);
 }
@@ -95,6 +96,7 @@ static enum err_code read_family(
 	r->members = json_array();
 	r->secrets = json_array();
 	r->hosts = index_hosts(x->index);
+	r->gateways = index_gateways(x->index, ns, name);
 	code = read_named(x, "Member", ns, members, r->members, e);
 	return code ? code : read_named(x, "Secret", ns, secrets, r->secrets, e);
 }
@@ -158,6 +160,7 @@ static void plan(struct context *x, const struct reading *r, struct arena *a, st
 		.members = r->members,
 		.hosts = r->hosts->v,
 		.hosts_n = r->hosts->n,
+		.gateways = r->gateways,
 		.now_us = clock_wall_us(),
 		.zone_file = zone_file(a, r->database),
 	};

@@ -1,6 +1,7 @@
 #include "control/database_plan.h"
 
 #include "control/mutant.h"
+#include "control/plan_gateway.h"
 #include "control/plan_member.h"
 #include "control/plan_settings.h"
 #include "control/plan_status.h"
@@ -26,11 +27,13 @@ static void plan_live(struct cluster *c, const struct plan_access_conf *access)
 	finalizer_put(c);
 	plan_member_place(c);
 	plan_access(c, access);
+	plan_gateway_admit(c);
 	plan_settings(c);
 	plan_sync(c);
 	plan_settings_restart(c);
 	plan_member_connect(c);
 	plan_member_remove(c);
+	plan_gateway_hold(c);
 	plan_status(c);
 	cluster_emit(c);
 }

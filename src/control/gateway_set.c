@@ -21,9 +21,9 @@ static json_t *digest_of(const json_t *object)
 	json_array_foreach (jv_at(object, "status.holds"), i, one)
 		json_object_set_new(holds, jv_str_or(one, "name", ""), json_deep_copy(one));
 	return json_pack(
-		"{s:{s:s, s:b, s:O*, s:O*}, s:o}", "where", "name",
+		"{s:{s:s, s:b, s:b, s:O*, s:O*}, s:o}", "where", "name",
 		jv_str_or(object, "metadata.name", ""), "isReady", ready && !strcmp(ready, "True"),
-		"address", jv_at(object, "status.address"), "sources",
+		"isKnown", ready != NULL, "address", jv_at(object, "status.address"), "sources",
 		jv_at(object, "status.sources"), "holds", holds);
 }
 

@@ -21,8 +21,8 @@ void gateway_set_done(struct gateway_set *g);
 bool gateway_set_put(struct gateway_set *g, const json_t *object, json_t *ret_held);
 bool gateway_set_remove(struct gateway_set *g, const char *name, json_t *ret_held);
 
-/* Each of them, by name, with its hold of this Database: [{"name", "isReady", "address", "sources",
- * "hold"?}], a new value. route is "<namespace>.<name>". */
+/* Each of them, by name, with its hold of this Database: [{"name", "isReady", "isKnown" (it was
+ * ready once), "address", "sources", "hold"?}], a new value. route is "<namespace>.<name>". */
 json_t *gateway_set_of(const struct gateway_set *g, const char *route);
 
 #endif

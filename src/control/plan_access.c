@@ -4,6 +4,7 @@
 #include "codec/scram.h"
 #include "control/credentials.h"
 #include "control/mutant.h"
+#include "control/plan_gateway.h"
 #include "kinds/credential.h"
 #include "kinds/member.h"
 
@@ -125,6 +126,8 @@ static struct credentials_where where_of(const struct grant *g)
 	struct credentials_where w = {
 		.user = g->role, .dbname = dbname_of(g), .ca_pem = g->conf->ca_pem};
 
+	if (plan_gateway_where(c, w.dbname, &w))
+		return w;
 	if (c->primary)
 		endpoint_add(&w, c->primary);
 	for (size_t i = 0; w.endpoints_n && i < c->members_n; i++)

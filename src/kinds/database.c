@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "kinds/cause.h"
+#include "kinds/hold.h"
 #include "kinds/parameter.h"
 #include "kinds/zone.h"
 
@@ -376,6 +377,18 @@ static void check_gateway(const json_t *object, struct schema_causes *out)
 			DATABASE_RESERVED_CONNECTIONS);
 }
 
+static void check_hold(const json_t *object, struct schema_causes *out)
+{
+	const char *asked = hold_asked(object);
+	struct hold h;
+	struct err e;
+
+	if (asked && hold_parse(asked, &h, &e))
+		cause_invalid(
+			out, cause_field(out, "metadata.annotations[%s]", HOLD_ANNOTATION), asked,
+			"%s", e.text);
+}
+
 void database_check(const json_t *object, const json_t *old, struct schema_causes *out)
 {
 	if (!old)
@@ -388,6 +401,7 @@ void database_check(const json_t *object, const json_t *old, struct schema_cause
 	check_databases(object, out);
 	check_window(object, out);
 	check_gateway(object, out);
+	check_hold(object, out);
 }
 
 enum err_code database_check_delete(const json_t *object, struct err *e)

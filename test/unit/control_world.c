@@ -38,6 +38,7 @@ void world_done(struct world *w)
 {
 	for (size_t i = 0; i < WORLD_OBJECTS; i++)
 		json_decref(w->objects[i]);
+	json_decref(w->gateways);
 }
 
 static bool is_object(const json_t *o, const char *kind, const char *name)
@@ -229,6 +230,7 @@ void world_plan(
 		.members = members,
 		.hosts = w->hosts,
 		.hosts_n = w->hosts_n,
+		.gateways = w->gateways,
 		.now_us = w->now_us,
 	};
 	struct plan_access_conf access = {

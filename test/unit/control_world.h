@@ -16,6 +16,7 @@ struct world {
 	int64_t now_us;
 	struct place_host hosts[WORLD_HOSTS];
 	size_t hosts_n;
+	json_t *gateways; /* NULL: none */
 	size_t writes; /* that changed something, in all */
 	size_t groups; /* transactions */
 	size_t events;
