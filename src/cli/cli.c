@@ -15,6 +15,8 @@ const struct opt_verb *const cli_verbs[] = {
 	&connect_verb,
 	&credentials_show_verb,
 	&credentials_rotate_verb,
+	&hold_verb,
+	&resume_verb,
 	&token_create_verb,
 	NULL,
 };

@@ -7,7 +7,7 @@
 #include "base/opt.h"
 
 struct cli_values {
-	const char *kubeconfig, *ns, *output, *selector, *role, *zone, *name;
+	const char *kubeconfig, *ns, *output, *selector, *role, *zone, *name, *drain, *on_drain;
 	struct opt_strs files, hosts;
 	bool is_everywhere, is_watch, is_wait, is_forced, is_gateway;
 	int64_t timeout_s, ttl_s;

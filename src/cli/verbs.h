@@ -8,6 +8,7 @@ extern const struct opt_verb delete_verb; /* delete.c */
 extern const struct opt_verb describe_verb; /* describe.c */
 extern const struct opt_verb connect_verb; /* connect.c */
 extern const struct opt_verb credentials_show_verb, credentials_rotate_verb; /* credentials.c */
+extern const struct opt_verb hold_verb, resume_verb; /* hold.c */
 extern const struct opt_verb status_verb; /* status.c */
 extern const struct opt_verb token_create_verb; /* token.c */
 

@@ -8,7 +8,7 @@ const char *hold_asked(const json_t *database)
 		json_object_get(jv_at(database, "metadata.annotations"), HOLD_ANNOTATION));
 }
 
-const char *hold_on_drain(const char *word)
+static const char *word_of(const char *word)
 {
 	static const char *const words[] = {"wait", "refuse", "end"};
 
@@ -27,7 +27,7 @@ enum err_code hold_parse(const char *text, struct hold *ret, struct err *e)
 	if (code)
 		return err_set(e, ERR_INVALID, "want a JSON object such as {\"drainMs\":5000}");
 	h.drain_ms = jv_int(v, "drainMs", HOLD_DRAIN_MS);
-	h.on_drain = hold_on_drain(jv_str_or(v, "onDrain", "wait"));
+	h.on_drain = word_of(jv_str_or(v, "onDrain", "wait"));
 	if (!json_is_object(v) || (jv_at(v, "drainMs") && !json_is_integer(jv_at(v, "drainMs"))) ||
 	    h.drain_ms < 0 || h.drain_ms > HOLD_DRAIN_MAX_MS)
 		return err_set(

@@ -24,7 +24,4 @@ const char *hold_asked(const json_t *database);
 /* ERR_INVALID says what is wrong with it. */
 enum err_code hold_parse(const char *text, struct hold *ret, struct err *e);
 
-/* The word as hold_parse has it; NULL: there is no such. */
-const char *hold_on_drain(const char *word);
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "kinds/cond.h"
 #include "kinds/database.h"
+#include "kinds/hold.h"
 #include "kinds/kinds.h"
 #include "kinds/parameter.h"
 #include "kinds/zone.h"
@@ -276,6 +277,32 @@ static void a_pool_fits_its_servers(void **state)
 	      "a pool of size 20");
 }
 
+static void a_hold_says_how_long_and_what_then(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"5s",
+		"[]",
+		"{\"drainMs\":-1}",
+		"{\"drainMs\":3600001}",
+		"{\"drainMs\":\"5\"}",
+		"{\"onDrain\":\"kill\"}",
+	};
+	struct hold h;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(hold_parse("{}", &h, &e), ERR_OK);
+	assert_int_equal(h.drain_ms, 5000);
+	assert_string_equal(h.on_drain, "wait");
+	assert_int_equal(hold_parse("{\"drainMs\":0,\"onDrain\":\"end\"}", &h, &e), ERR_OK);
+	assert_int_equal(h.drain_ms, 0);
+	assert_string_equal(h.on_drain, "end");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (hold_parse(bad[i], &h, &e) != ERR_INVALID)
+			fail_msg("%s", bad[i]);
+}
+
 static void a_window_is_in_a_time_zone_that_there_is(void **state)
 {
 	(void)state;
@@ -501,6 +528,7 @@ int main(void)
 		cmocka_unit_test(names_of_roles_and_databases_are_free),
 		cmocka_unit_test(a_name_that_ends_in_ro_is_refused_at_creation_only),
 		cmocka_unit_test(a_pool_fits_its_servers),
+		cmocka_unit_test(a_hold_says_how_long_and_what_then),
 		cmocka_unit_test(a_window_is_in_a_time_zone_that_there_is),
 		cmocka_unit_test(a_zone_s_file_can_be_had_by_its_name_alone),
 		cmocka_unit_test(a_protected_database_is_not_deleted),
