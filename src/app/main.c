@@ -1,5 +1,6 @@
 /* The program: one table of all verbs, and those verbs that are about the table itself. */
 #include "app/agent_verb.h"
+#include "app/gateway_verb.h"
 #include "app/serve.h"
 #include "app/up.h"
 #include "base/arena.h"
@@ -77,6 +78,7 @@ static void verbs_fill(void)
 	verb_add(&up_verb);
 	verb_add(&serve_verb);
 	verb_add(&agent_verb);
+	verb_add(&gateway_verb);
 	for (const struct opt_verb *const *v = cli_verbs; *v; v++)
 		verb_add(*v);
 	for (const struct opt_verb *v = about; v->name; v++)

@@ -11,6 +11,7 @@
 
 struct stream_tls {
 	struct tlsio *t;
+	struct buf early; /* encrypted bytes that came before it was known that they are */
 };
 
 static void tune(int fd)
@@ -128,6 +129,13 @@ void stream_tls(struct stream *s, struct tlsio *t)
 	out_add(s, cipher->p, cipher->n);
 }
 
+void stream_tls_direct(struct stream *s, struct tlsio *t, const char *p, size_t n)
+{
+	stream_tls(s, t);
+	buf_add(&s->tls->early, p, n);
+	loop_ready(s->loop, s);
+}
+
 struct tlsio *stream_tlsio(const struct stream *s)
 {
 	return s->tls ? s->tls->t : NULL;
@@ -242,6 +250,15 @@ void stream_again(struct stream *s)
 {
 	if (s->is_paused)
 		return;
+	if (s->tls && s->tls->early.n) {
+		struct buf early = s->tls->early;
+
+		s->tls->early = (struct buf){0};
+		got_tls(s, early.p, early.n);
+		buf_done(&early);
+		if (s->is_closing)
+			return;
+	}
 	if (s->in_n) {
 		size_t taken = give(s, s->in, s->in_n);
 
@@ -358,6 +375,7 @@ void stream_release(struct stream *s)
 	s->in = NULL;
 	if (s->tls) {
 		tlsio_free(s->tls->t);
+		buf_done(&s->tls->early);
 		free(s->tls);
 		s->tls = NULL;
 	}

@@ -73,6 +73,8 @@ enum err_code stream_connect(
 /* From here on TLS; takes t. Must not have written plain bytes in this round that are to go first,
  * unless they stand in out already: they go plain. */
 void stream_tls(struct stream *s, struct tlsio *t);
+/* As stream_tls, for a client that began with TLS at once: p is what it sent. */
+void stream_tls_direct(struct stream *s, struct tlsio *t, const char *p, size_t n);
 struct tlsio *stream_tlsio(const struct stream *s); /* NULL: plain */
 
 void stream_write(struct stream *s, const void *p, size_t n);
@@ -84,6 +86,10 @@ uint32_t stream_waiting(const struct stream *s); /* bytes that wait to be sent *
 
 /* While paused data() does not come; up to what is in the kernel's hands already is kept. */
 void stream_pause(struct stream *s);
+static inline bool stream_is_paused(const struct stream *s)
+{
+	return s->is_paused;
+}
 /* data() comes again from the loop, first with what was left. */
 void stream_resume(struct stream *s);
 
