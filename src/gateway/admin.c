@@ -36,8 +36,8 @@ static void row(struct table *t)
 
 static const char *mode_of(const struct pool *p)
 {
-	return p->database->route && p->database->route->mode == ROUTE_TRANSACTION ? "transaction" :
-										      "session";
+	return p->database->route && p->database->route->mode == ROUTE_TRANSACTION ? "transaction"
+										   : "session";
 }
 
 #define each_pool(t, p)                                                                            \
@@ -82,10 +82,10 @@ static void show_clients(struct table *t)
 		cell(t, "%s", c->pool->user);
 		cell(t, "%s", c->pool->database->name);
 		cell(t, "%s",
-		     c->is_waiting ? "waiting" :
-		     c->is_parked  ? "parked" :
-		     c->server	   ? "active" :
-				     "idle");
+		     c->is_waiting          ? "waiting"
+			     : c->is_parked ? "parked"
+			     : c->server    ? "active"
+					    : "idle");
 		cell(t, "%u", c->id);
 		cell(t, "%.*s", (int)app.n, app.p ? app.p : "");
 		cell(t, "%s", c->server ? c->server->member : "");
@@ -100,22 +100,21 @@ static void show_servers(struct table *t)
 {
 	static const char *const places[] = {"opening", "warm", "idle", "active"};
 
-	each_pool(t, p)
-		for (int i = 0; i < SERVER_PLACES; i++)
-			list_for_each (one, &p->at[i]) {
-				struct server *s = list_entry(one, struct server, node);
+	each_pool(t, p) for (int i = 0; i < SERVER_PLACES; i++) list_for_each (one, &p->at[i])
+	{
+		struct server *s = list_entry(one, struct server, node);
 
-				cell(t, "S");
-				cell(t, "%s", p->user);
-				cell(t, "%s", p->database->name);
-				cell(t, "%s", places[i]);
-				cell(t, "%s", s->member);
-				cell(t, "%lld", (long long)s->epoch);
-				cell(t, "%u", s->pid);
-				cell(t, "%u", s->session ? s->session->id : 0);
-				cell(t, "%zu", s->stmts.names.n);
-				row(t);
-			}
+		cell(t, "S");
+		cell(t, "%s", p->user);
+		cell(t, "%s", p->database->name);
+		cell(t, "%s", places[i]);
+		cell(t, "%s", s->member);
+		cell(t, "%lld", (long long)s->epoch);
+		cell(t, "%u", s->pid);
+		cell(t, "%u", s->session ? s->session->id : 0);
+		cell(t, "%zu", s->stmts.names.n);
+		row(t);
+	}
 }
 
 static void show_stats(struct table *t)
@@ -168,19 +167,24 @@ static const struct show {
 	void (*rows)(struct table *t);
 	const char *columns[COLUMNS];
 } shows[] = {
-	{"POOLS", show_pools,
-	 {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_warm", "sv_login",
-	  "maxwait", "maxwait_us", "pool_mode"}},
-	{"CLIENTS", show_clients,
+	{"POOLS",
+	 show_pools,
+	 {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_warm",
+	  "sv_login", "maxwait", "maxwait_us", "pool_mode"}},
+	{"CLIENTS",
+	 show_clients,
 	 {"type", "user", "database", "state", "id", "application_name", "member", "tls", "queries",
 	  "obstacle"}},
-	{"SERVERS", show_servers,
+	{"SERVERS",
+	 show_servers,
 	 {"type", "user", "database", "state", "member", "epoch", "remote_pid", "link",
 	  "prepared_statements"}},
-	{"STATS", show_stats,
+	{"STATS",
+	 show_stats,
 	 {"database", "total_xact_count", "total_query_count", "total_received", "total_sent",
 	  "total_query_time", "total_wait_time"}},
-	{"ROUTES", show_routes,
+	{"ROUTES",
+	 show_routes,
 	 {"database", "epoch", "primary", "host", "port", "hold", "hold_id", "parked", "active",
 	  "clients"}},
 	{"VERSION", show_version, {"version"}},
@@ -237,7 +241,8 @@ void admin_welcome(struct session *c)
 	struct buf b = {0};
 
 	c->vars = vars_with(
-		vars_empty(&c->hub->vars), STR("server_version"), STR("15.0 (slipway " SLIPWAY_VERSION ")"));
+		vars_empty(&c->hub->vars), STR("server_version"),
+		STR("15.0 (slipway " SLIPWAY_VERSION ")"));
 	pgw_put_parameter(&b, STR("server_version"), vars_get(c->vars, "server_version"));
 	pgw_put_parameter(&b, STR("client_encoding"), STR("UTF8"));
 	pgw_put_parameter(&b, STR("standard_conforming_strings"), STR("on"));

@@ -1,7 +1,7 @@
 /*
- * Admin: the database "slipway" of a gateway: SHOW POOLS, CLIENTS, SERVERS, STATS, DATABASES, ROUTES,
- * VERSION, HELP by the simple protocol, in columns named as PgBouncer names them where they mean the
- * same.
+ * Admin: the database "slipway" of a gateway: SHOW POOLS, CLIENTS, SERVERS, STATS, DATABASES,
+ * ROUTES, VERSION, HELP by the simple protocol, in columns named as PgBouncer names them where they
+ * mean the same.
  */
 #ifndef SLIPWAY_GATEWAY_ADMIN_H
 #define SLIPWAY_GATEWAY_ADMIN_H

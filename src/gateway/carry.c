@@ -19,7 +19,8 @@ static const char question[] =
 	" UNION ALL SELECT 'p', name, statement, " C
 	"array_to_string(parameter_types::pg_catalog.oid[], ',') FROM " C
 	"pg_prepared_statements WHERE NOT from_sql"
-	" UNION ALL SELECT 'q', name, statement, NULL FROM " C "pg_prepared_statements WHERE from_sql"
+	" UNION ALL SELECT 'q', name, statement, NULL FROM " C
+	"pg_prepared_statements WHERE from_sql"
 	" UNION ALL SELECT 'l', c, NULL, NULL FROM " C "pg_listening_channels() AS c"
 	" UNION ALL SELECT 'o', 'temporary tables', relname::pg_catalog.text, NULL FROM " C
 	"pg_class WHERE relnamespace" EQ C "pg_my_temp_schema() AND relkind" EQ
@@ -49,7 +50,7 @@ bool carry_is_empty(const struct carry *c)
 
 struct str carry_question(void)
 {
-	return STR(question);
+	return (struct str){question, sizeof(question) - 1};
 }
 
 static void keep(struct buf *b, struct str s)
@@ -164,8 +165,8 @@ static void types_of(struct str list, struct buf *ret)
 	ret->p[at + 1] = (char)n;
 }
 
-static void prepare(
-	struct buf *out, struct replies *r, const struct stmts *stmts, struct str name,
+static void
+prepare(struct buf *out, struct replies *r, const struct stmts *stmts, struct str name,
 	struct str query, struct str types)
 {
 	struct stmt *known = stmts_get(stmts, name);
@@ -198,8 +199,8 @@ void carry_replay(
 			if (v[0].p[0] != *kind)
 				continue;
 			if (*kind == 's' || *kind == 'r')
-				call(ret, replies, STR("SELECT pg_catalog.set_config($1, $2, false)"),
-				     &v[1], 2);
+				call(ret, replies,
+				     STR("SELECT pg_catalog.set_config($1, $2, false)"), &v[1], 2);
 			else if (*kind == 'p')
 				prepare(ret, replies, stmts, v[1], v[2], v[3]);
 			else if (*kind == 'q')

@@ -33,7 +33,6 @@ void carry_note(struct carry *c, const struct pgw_msg *m);
 /* The messages that give a new server all of it; for each that has an answer an entry is pushed.
  * stmts: the client's own statements, whose parameter types are known exactly. */
 void carry_replay(
-	const struct carry *c, const struct stmts *stmts, struct replies *replies,
-	struct buf *ret);
+	const struct carry *c, const struct stmts *stmts, struct replies *replies, struct buf *ret);
 
 #endif

@@ -95,7 +95,8 @@ static void on_linked(struct session *c)
 	}
 	if (c->is_lost) {
 		server_ask(s, STR("BEGIN"));
-		server_ask(s, STR("ROLLBACK TO SAVEPOINT \"the server of this transaction is gone\""));
+		server_ask(
+			s, STR("ROLLBACK TO SAVEPOINT \"the server of this transaction is gone\""));
 	}
 	if (!has_state && !c->is_lost)
 		return;
@@ -154,8 +155,7 @@ static void on_boundary(struct session *c)
 		return;
 	}
 	if (!timer_is_on(&c->timer))
-		loop_timer(
-			c->hub->loop, &c->timer, c->has_state ? QUIET_US : TICK_US, on_tick);
+		loop_timer(c->hub->loop, &c->timer, c->has_state ? QUIET_US : TICK_US, on_tick);
 	if (database_is_held(c->pool->database))
 		hold_boundary(c);
 }
@@ -213,7 +213,8 @@ static void tell(struct session *c, struct server *s, enum loss what)
 	struct buf b = {0};
 
 	for (uint32_t i = 0; i < s->replies.n; i++) {
-		const struct reply *r = &s->replies.ring[(s->replies.at + i) & (s->replies.cap - 1)];
+		const struct reply *r =
+			&s->replies.ring[(s->replies.at + i) & (s->replies.cap - 1)];
 
 		due += !r->is_own && r->kind <= REPLY_SYNC;
 	}
@@ -294,7 +295,8 @@ static void on_lost(struct session *c, struct server *s, const struct server_end
 	if (!is_known(c) || c->is_restoring || !c->pool->database->route) {
 		session_fail(
 			c, what == LOSS_UNKNOWN ? "40003" : "57P01",
-			"%s; what this session had set there is not known, so it ends", why->err.text);
+			"%s; what this session had set there is not known, so it ends",
+			why->err.text);
 		return;
 	}
 	carry_free(c->asked);
@@ -439,8 +441,7 @@ static void on_login(struct session *c)
 			r->role->connections);
 		return;
 	}
-	c->pool = pool_find(
-		r->database, &pool_ops, r->user, r->dbname, r->is_read_only, r->extra);
+	c->pool = pool_find(r->database, &pool_ops, r->user, r->dbname, r->is_read_only, r->extra);
 	c->pool->clients++;
 	c->pool->database->clients++;
 	c->state = SESSION_WELCOME;
@@ -535,5 +536,6 @@ void client_new(struct hub *h, int fd)
 
 	c->login = login_new(c, &login_ops);
 	if (h->clients > h->limits.clients)
-		session_fail(c, "53300", "the gateway has its %u clients already", h->limits.clients);
+		session_fail(
+			c, "53300", "the gateway has its %u clients already", h->limits.clients);
 }

@@ -141,7 +141,8 @@ static bool names(const json_t *databases, const char *name)
 
 static enum err_code admins(struct gateway *g, const json_t *roles, struct err *e)
 {
-	CLEANUP(jv_drop) json_t *v = json_pack(
+	CLEANUP(jv_drop)
+	json_t *v = json_pack(
 		"{s:s, s:[s], s:O?}", "name", "slipway", "databases", "slipway", "roles", roles);
 	struct route *r;
 
@@ -303,8 +304,7 @@ static enum err_code say_ready(struct gateway *g, struct err *e)
 		&a, "{\"address\":\"%s\",\"pid\":%d,\"io\":\"%s\"}\n", g->address, (int)getpid(),
 		loop_io_name(g->hub.loop));
 
-	return file_write(
-		arena_printf(&a, "%s/gateway.json", g->conf.data), str_of(text), 0644, e);
+	return file_write(arena_printf(&a, "%s/gateway.json", g->conf.data), 0644, str_of(text), e);
 }
 
 static void more_descriptors(void)

@@ -251,10 +251,11 @@ static void warm(struct database *d)
 
 static bool is_same_primary(const struct route *a, const struct route *b)
 {
-	const struct route_member *x = a ? route_primary(a) : NULL, *y = b ? route_primary(b) : NULL;
+	const struct route_member *x = a ? route_primary(a) : NULL,
+				  *y = b ? route_primary(b) : NULL;
 
 	return x && y && a->epoch == b->epoch && !strcmp(x->name, y->name) &&
-	       !strcmp(x->host, y->host) && x->port == y->port;
+		!strcmp(x->host, y->host) && x->port == y->port;
 }
 
 /* Sessions leave their servers; those in a transaction keep theirs up to its end, which comes by

@@ -1,6 +1,6 @@
 /*
- * Hub: what all parts of a gateway share: the loop, the tables, the settings, the counters. Wired by
- * gateway.c; everything on the loop's thread.
+ * Hub: what all parts of a gateway share: the loop, the tables, the settings, the counters. Wired
+ * by gateway.c; everything on the loop's thread.
  */
 #ifndef SLIPWAY_GATEWAY_HUB_H
 #define SLIPWAY_GATEWAY_HUB_H

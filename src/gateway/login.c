@@ -255,7 +255,8 @@ static void start(struct session *c, const struct pgw_start *s)
 	if (r->database && r->database->route && r->database->route->needs_tls &&
 	    !stream_tlsio(&c->stream)) {
 		session_fail(
-			c, "28000", "this database wants an encrypted connection: use sslmode=require");
+			c, "28000",
+			"this database wants an encrypted connection: use sslmode=require");
 		return;
 	}
 	if (has_options)
@@ -327,8 +328,7 @@ static size_t on_start(struct session *c, const char *p, size_t n)
 	return c->state == SESSION_ENDING ? n : used;
 }
 
-static enum sasl_status
-on_first(struct session *c, struct str body, struct buf *out, struct err *e)
+static enum sasl_status on_first(struct session *c, struct str body, struct buf *out, struct err *e)
 {
 	struct str mechanism, data;
 	uint32_t len;
@@ -393,8 +393,8 @@ size_t login_data(struct session *c, const char *p, size_t n)
 	}
 	on_proof(
 		c,
-		l->step == STEP_FIRST ? on_first(c, m.body, &data, &e) :
-					sasl_server_final(l->sasl, m.body, &data, &e),
+		l->step == STEP_FIRST ? on_first(c, m.body, &data, &e)
+				      : sasl_server_final(l->sasl, m.body, &data, &e),
 		&data, &e);
 	buf_done(&data);
 	return c->state == SESSION_ENDING ? n : used;

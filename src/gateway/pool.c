@@ -21,7 +21,8 @@ static void start_put(struct buf *b, const char *name, struct str value)
 	pgw_put_text(b, value);
 }
 
-static const char *key_of(struct arena *a, struct str user, const char *dbname, bool is_ro, struct str extra)
+static const char *
+key_of(struct arena *a, struct str user, const char *dbname, bool is_ro, struct str extra)
 {
 	struct buf b = {0};
 	const char *key;
@@ -131,7 +132,8 @@ static bool fits(const struct pool *p, const struct server *s)
 	const struct route *r = p->database->route;
 	const struct route_member *m = r ? route_member(r, s->member) : NULL;
 
-	return !s->is_stale && !s->is_warm && m && s->epoch == r->epoch && m->is_primary != p->is_read_only;
+	return !s->is_stale && !s->is_warm && m && s->epoch == r->epoch &&
+		m->is_primary != p->is_read_only;
 }
 
 static void on_again(struct timer *t)
@@ -151,8 +153,8 @@ static void refuse(struct pool *p, struct pool_wait *w, const struct pool_refusa
 /* What a server says that will not change by trying again. */
 static bool is_lasting(const struct server_end *why)
 {
-	static const char *const states[] = {"28000", "28P01", "3D000", "42501", "22023", "42704",
-					     "0A000", NULL};
+	static const char *const states[] = {"28000", "28P01", "3D000", "42501",
+					     "22023", "42704", "0A000", NULL};
 
 	for (const char *const *at = states; *at; at++)
 		if (!strcmp(why->sqlstate, *at))
@@ -430,13 +432,14 @@ static void expire_idle(struct pool *p, int64_t now)
 		struct server *s = list_entry(at, struct server, node);
 		bool is_old = now - s->made_us > c->lifetime_s * 1000000;
 		bool is_idle = now - s->used_us > c->idle_s * 1000000 &&
-			       (int64_t)p->n[SERVER_IDLE] + p->n[SERVER_BUSY] > c->min;
+			(int64_t)p->n[SERVER_IDLE] + p->n[SERVER_BUSY] > c->min;
 
 		if (is_old || is_idle)
 			discard(s);
 	}
 	if (!p->is_read_only && !database_is_held(p->database) && route_primary(p->database->route))
-		while ((int64_t)p->n[SERVER_IDLE] + p->n[SERVER_BUSY] + p->n[SERVER_OPENING] < MIN(c->min, c->size) &&
+		while ((int64_t)p->n[SERVER_IDLE] + p->n[SERVER_BUSY] + p->n[SERVER_OPENING] <
+			       MIN(c->min, c->size) &&
 		       !timer_is_on(&p->again))
 			connect_to(p, route_primary(p->database->route), false);
 }

@@ -99,10 +99,14 @@ static void on_parameter(struct server *s, struct str body, bool is_own)
  * which is why a session is asked and not only listened to. */
 static bool leaves_state(struct str tag)
 {
-	static const char *const tags[] = {"SET",	"RESET",	 "PREPARE", "LISTEN",
-					   "UNLISTEN",	"DECLARE CURSOR", "CREATE TABLE",
-					   "DEALLOCATE", "DISCARD",	 "DO",	    "CALL",
-					   "LOAD",	"CREATE VIEW", "CREATE SEQUENCE", "SELECT INTO",	 NULL};
+	static const char *const tags[] = {"SET",          "RESET",
+					   "PREPARE",      "LISTEN",
+					   "UNLISTEN",     "DECLARE CURSOR",
+					   "CREATE TABLE", "DEALLOCATE",
+					   "DISCARD",      "DO",
+					   "CALL",         "LOAD",
+					   "CREATE VIEW",  "CREATE SEQUENCE",
+					   "SELECT INTO",  NULL};
 
 	for (const char *const *at = tags; *at; at++)
 		if (str_starts(tag, *at))

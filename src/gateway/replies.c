@@ -64,8 +64,8 @@ void replies_pop(struct replies *r)
 bool replies_ends(const struct reply *head, char type)
 {
 	static const char *const ends[] = {
-		[REPLY_QUERY] = "Z", [REPLY_SYNC] = "Z",      [REPLY_PARSE] = "1",
-		[REPLY_BIND] = "2",  [REPLY_CLOSE] = "3",     [REPLY_DESCRIBE] = "Tn",
+		[REPLY_QUERY] = "Z",     [REPLY_SYNC] = "Z",  [REPLY_PARSE] = "1",
+		[REPLY_BIND] = "2",      [REPLY_CLOSE] = "3", [REPLY_DESCRIBE] = "Tn",
 		[REPLY_EXECUTE] = "CIs",
 	};
 

@@ -1,7 +1,7 @@
 /*
  * What a server still has to answer, in order: a ring with an entry for each message that has an
- * answer of its own. It tells which answers are the client's, which are the gateway's own, and where
- * an answer is to be put in that no server gives.
+ * answer of its own. It tells which answers are the client's, which are the gateway's own, and
+ * where an answer is to be put in that no server gives.
  *
  * Pure. After an error a server skips all up to the Sync (documentation: "Extended Query"), and so
  * does replies_error.

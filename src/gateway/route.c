@@ -132,7 +132,7 @@ static enum err_code lists_read(struct route *r, const json_t *v, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code read(struct route *r, const json_t *v, struct err *e)
+static enum err_code fill(struct route *r, const json_t *v, struct err *e)
 {
 	int mode = 0;
 
@@ -161,7 +161,7 @@ enum err_code route_read(const json_t *v, struct route **ret, struct err *e)
 	if (!name || !*name || strlen(name) > ROUTE_NAME_MAX)
 		return err_set(e, ERR_INVALID, "a route has no name");
 	r = mem_alloc(sizeof(*r));
-	if (read(r, v, e)) {
+	if (fill(r, v, e)) {
 		route_free(r);
 		return err_wrap(e, "route '%s'", name);
 	}

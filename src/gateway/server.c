@@ -210,14 +210,16 @@ static void on_auth(struct server *s, struct str body)
 	}
 	if (kind == 5 && pgw_get_bytes(&body, 4, &salt)) {
 		pgw_put_md5(
-			&out, buf_view(&l->user), (struct str){(char *)l->password.p, l->password.n},
+			&out, buf_view(&l->user),
+			(struct str){(char *)l->password.p, l->password.n},
 			(const unsigned char *)salt.p);
 		send_buf(s, &out);
 	} else if (kind >= 10 && kind <= 12) {
 		on_sasl(s, kind, body);
 	} else {
 		fail(s, ERR_UNAUTHORIZED,
-		     "it wants a kind of login that the gateway does not offer (scram and md5 are)");
+		     "it wants a kind of login that the gateway does not offer (scram and md5 "
+		     "are)");
 	}
 }
 

@@ -55,7 +55,8 @@ struct server {
 	struct list node; /* the pool's */
 	void *pool; /* struct pool */
 	struct session *session; /* who holds it; NULL: nobody */
-	void (*own)(struct server *s, const struct pgw_msg *m); /* answers to the gateway's questions */
+	void (*own)(
+		struct server *s, const struct pgw_msg *m); /* answers to the gateway's questions */
 	enum server_state state;
 	enum server_place place;
 	bool is_warm; /* made for a primary to come */

@@ -32,7 +32,8 @@ struct session {
 	struct stmts stmts; /* by the client's names */
 	struct stmt *unnamed;
 	struct login *login; /* until READY */
-	struct carry *carry; /* what it had set on its server, when it was last asked; NULL: nothing */
+	struct carry
+		*carry; /* what it had set on its server, when it was last asked; NULL: nothing */
 	struct carry *asked; /* the answer that is coming */
 	struct buf *again; /* a batch to run again on the next server */
 	struct timer timer; /* of the login, later of idleness and snapshots */
@@ -73,7 +74,8 @@ void session_error(struct session *c, const char *sqlstate, const char *text);
 void session_fail(struct session *c, const char *sqlstate, const char *fmt, ...) PRINTF(3, 4);
 /* The end without a word, with a reason for the log. */
 void session_end(struct session *c, const char *reason);
-/* Gives its server back: to the next, reset first, or away when it is in the middle of something. */
+/* Gives its server back: to the next, reset first, or away when it is in the middle of something.
+ */
 void session_unlink(struct session *c);
 
 /* data() comes again once none of the reasons to pause is left. */
@@ -83,7 +85,7 @@ void session_wake(struct session *c);
 static inline bool session_is_at_rest(const struct session *c)
 {
 	return !c->is_batch_open && c->body_left == 0 && c->tx == 'I' &&
-	       (!c->server || server_is_at_rest(c->server));
+		(!c->server || server_is_at_rest(c->server));
 }
 
 static inline bool session_is_pooled(const struct session *c) /* by transaction */

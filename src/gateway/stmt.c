@@ -64,7 +64,8 @@ bool stmt_is_ours(struct str name)
 
 void stmts_done(struct stmts *s)
 {
-	map_for_each(slot, &s->names) stmt_drop(slot->value);
+	map_for_each (slot, &s->names)
+		stmt_drop(slot->value);
 	map_done(&s->names);
 }
 

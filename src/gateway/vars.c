@@ -94,8 +94,13 @@ struct vars *vars_with(struct vars *v, struct str name, struct str value)
 bool vars_can_set(struct str name)
 {
 	static const char *const own[] = {
-		"server_version",    "server_encoding", "is_superuser", "session_authorization",
-		"integer_datetimes", "in_hot_standby",	NULL};
+		"server_version",
+		"server_encoding",
+		"is_superuser",
+		"session_authorization",
+		"integer_datetimes",
+		"in_hot_standby",
+		NULL};
 
 	for (const char *const *at = own; *at; at++)
 		if (str_is(name, *at))
