@@ -223,12 +223,12 @@ static void on_drain(struct timer *t)
 	bool is_over = loop_now_us(g->hub.loop) >= g->hub.drain_until_us;
 
 	if (g->hub.clients == 0) {
-		loop_stop(g->hub.loop);
+		loop_end(g->hub.loop);
 		return;
 	}
 	end_sessions(g, is_over);
 	if (is_over && loop_now_us(g->hub.loop) >= g->hub.drain_until_us + 2500000)
-		loop_stop(g->hub.loop);
+		loop_end(g->hub.loop);
 	else
 		loop_timer(g->hub.loop, t, 20000, on_drain);
 }
@@ -400,7 +400,7 @@ static void on_last(struct timer *t)
 {
 	struct gateway *g = container_of(t, struct gateway, drain);
 
-	loop_stop(g->hub.loop);
+	loop_end(g->hub.loop);
 }
 
 void gateway_free(struct gateway *g)

@@ -124,7 +124,7 @@ void loop_run(struct loop *l)
 	l->is_stopping = false;
 }
 
-void loop_stop(struct loop *l)
+void loop_end(struct loop *l)
 {
 	l->is_stopping = true;
 }

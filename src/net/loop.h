@@ -23,9 +23,9 @@ enum err_code loop_new(enum loop_io io, struct loop **ret, struct err *e);
 void loop_free(struct loop *l); /* no streams and watches may be left */
 const char *loop_io_name(const struct loop *l); /* "epoll" or "io_uring" */
 
-/* Until loop_stop, which any callback may call. */
+/* Until loop_end, which any callback may call. */
 void loop_run(struct loop *l);
-void loop_stop(struct loop *l);
+void loop_end(struct loop *l);
 
 /* The time at which this round began, monotonic. */
 int64_t loop_now_us(const struct loop *l);
