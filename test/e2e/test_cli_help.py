@@ -45,7 +45,7 @@ def test_version_is_said():
     (["apply", "--timeout", "x"], "--timeout wants a whole number, not 'x'"),
     (["completion", "tcsh"], "there is no completion for 'tcsh': want bash, zsh or fish"),
     (["reference", "x"], "there is no reference page 'x': want cli"),
-    (["token", "create"], "which zone will the host be in? Say --zone ZONE"),
+    (["token", "create"], "which zone will the host be in? Say --zone ZONE, or --gateway for a gateway"),
     (["serve"], "serve wants either --database URL or --database-file FILE"),
     (["serve", "--database", "x", "--listen", "here"],
      "'here' is no ADDRESS:PORT, such as 127.0.0.1:6443"),
