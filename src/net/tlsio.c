@@ -13,9 +13,13 @@ enum { RECORD_MAX = 16 << 10 }; /* plain bytes in a record */
 
 struct tlsio {
 	struct tlsio_ctx *ctx;
-	SSL *ssl;
+	SSL *ssl; /* NULL once rec has taken over, */
+	struct tlsrec *rec; /* which a server's end of TLS 1.3 does after the handshake */
+	struct tlsio_secrets *secrets; /* until then */
+	const char *cipher;
 	enum tlsio_status status;
 	bool is_ready;
+	bool has_alpn;
 };
 
 /* --- one call into OpenSSL at a time */
@@ -24,12 +28,14 @@ static void io_begin(struct tlsio *t, const char *p, size_t n, struct buf *out)
 	ERR_clear_error();
 	t->ctx->in = (struct str){p, n};
 	t->ctx->out = out;
+	t->ctx->secrets = &t->secrets;
 }
 
 static void io_end(struct tlsio *t)
 {
 	t->ctx->in = (struct str){NULL, 0};
 	t->ctx->out = NULL;
+	t->ctx->secrets = NULL;
 }
 
 /* What failed, in static words of ours and of OpenSSL's: none of the other end's bytes. */
@@ -49,7 +55,7 @@ static enum tlsio_status broken(struct tlsio *t, struct err *e)
 static enum tlsio_status broken_before(const struct tlsio *t, struct err *e)
 {
 	err_set(e, ERR_INVALID,
-		SSL_in_before(t->ssl)
+		t->ssl && SSL_in_before(t->ssl)
 			? "TLS: the server's name is no name that a certificate can be for"
 			: "TLS: the connection is broken");
 	return TLSIO_BROKEN;
@@ -112,16 +118,53 @@ struct tlsio *tlsio_new(struct tlsio_ctx *c, const char *server_name, bool check
 	return t;
 }
 
+static void secrets_drop(struct tlsio *t)
+{
+	if (t->secrets)
+		OPENSSL_cleanse(t->secrets, sizeof(*t->secrets));
+	free(t->secrets);
+	t->secrets = NULL;
+}
+
 void tlsio_free(struct tlsio *t)
 {
 	if (!t)
 		return;
 	SSL_free(t->ssl);
+	tlsrec_free(t->rec);
+	secrets_drop(t);
 	tlsio_ctx_unref(t->ctx);
 	free(t);
 }
 
 /* --- bytes */
+/* Lets go of OpenSSL's part, which is large, where only records are to come. It has read no further
+ * than the handshake's last record, and written nothing behind its own: there are no tickets. */
+static void take_over(struct tlsio *t)
+{
+	const struct tlsio_secrets *s = t->secrets;
+
+	if (s && s->has_client && s->has_server && SSL_version(t->ssl) == TLS1_3_VERSION &&
+	    !SSL_has_pending(t->ssl))
+		t->rec = tlsrec_new(
+			&t->ctx->pool, SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(t->ssl)),
+			s->client, s->server);
+	secrets_drop(t);
+	if (!t->rec)
+		return;
+	SSL_free(t->ssl);
+	t->ssl = NULL;
+}
+
+static bool alpn_is_chosen(const SSL *s)
+{
+	const unsigned char *p;
+	unsigned int n = 0;
+
+	SSL_get0_alpn_selected(s, &p, &n);
+	return n > 0;
+}
+
 static enum tlsio_status handshake(struct tlsio *t, struct err *e)
 {
 	int result = SSL_do_handshake(t->ssl);
@@ -129,7 +172,19 @@ static enum tlsio_status handshake(struct tlsio *t, struct err *e)
 	if (result != 1)
 		return stopped(t, result, e);
 	t->is_ready = true;
+	t->has_alpn = alpn_is_chosen(t->ssl);
+	t->cipher = SSL_get_cipher_name(t->ssl);
+	take_over(t);
 	return TLSIO_OK;
+}
+
+/* The records, from the bytes that the handshake left. */
+static enum tlsio_status records_feed(
+	struct tlsio *t, const char *p, size_t n, struct buf *plain, struct buf *send,
+	struct err *e)
+{
+	t->status = tlsrec_feed(t->rec, p, n, plain, send, e);
+	return t->status;
 }
 
 /* Until the bytes are used up. A record holds no more than its encrypted bytes, so this asks for no
@@ -161,10 +216,14 @@ enum tlsio_status tlsio_feed(
 		return broken_before(t, e);
 	if (status != TLSIO_OK)
 		return status;
+	if (t->rec)
+		return records_feed(t, p, n, ret_plain, ret_send, e);
 	io_begin(t, p, n, ret_send);
 	if (!t->is_ready)
 		status = handshake(t, e);
-	if (t->is_ready)
+	if (t->rec)
+		status = records_feed(t, t->ctx->in.p, t->ctx->in.n, ret_plain, ret_send, e);
+	else if (t->is_ready)
 		status = read_all(t, ret_plain, e);
 	io_end(t);
 	return status;
@@ -180,7 +239,9 @@ tlsio_write(struct tlsio *t, const char *p, size_t n, struct buf *ret_send, stru
 	assert(t->is_ready);
 	if (t->status == TLSIO_BROKEN)
 		return broken_before(t, e);
-	if (!n)
+	if (t->rec)
+		tlsrec_write(t->rec, p, n, ret_send);
+	if (t->rec || !n)
 		return TLSIO_OK;
 	io_begin(t, NULL, 0, ret_send);
 	result = SSL_write_ex(t->ssl, p, n, &written);
@@ -194,6 +255,10 @@ void tlsio_close(struct tlsio *t, struct buf *ret_send)
 {
 	if (!t->is_ready || t->status == TLSIO_BROKEN)
 		return;
+	if (t->rec) {
+		tlsrec_close(t->rec, ret_send);
+		return;
+	}
 	io_begin(t, NULL, 0, ret_send);
 	SSL_shutdown(t->ssl);
 	io_end(t);
@@ -207,21 +272,22 @@ bool tlsio_is_ready(const struct tlsio *t)
 
 bool tlsio_has_alpn(const struct tlsio *t)
 {
-	const unsigned char *p;
-	unsigned int n = 0;
-
-	SSL_get0_alpn_selected(t->ssl, &p, &n);
-	return n > 0;
+	return t->has_alpn;
 }
 
 const char *tlsio_version(const struct tlsio *t)
 {
-	return SSL_get_version(t->ssl);
+	return t->ssl ? SSL_get_version(t->ssl) : "TLSv1.3";
 }
 
 const char *tlsio_cipher(const struct tlsio *t)
 {
-	return SSL_get_cipher_name(t->ssl);
+	return t->is_ready ? t->cipher : "none";
+}
+
+size_t tlsio_bytes(const struct tlsio *t)
+{
+	return sizeof(*t) + (t->rec ? tlsrec_bytes(t->rec) : 0);
 }
 
 size_t tlsio_binding(const struct tlsio *t, unsigned char ret[TLSIO_BINDING_MAX])

@@ -2,9 +2,10 @@
  * TLS for streams (OpenSSL 3): a filter without I/O. Encrypted bytes go in and plain ones come out,
  * and the other way; the caller reads and writes the socket.
  *
- * One thread a context. An idle connection must be small: no read or write buffers are kept between
- * records (SSL_MODE_RELEASE_BUFFERS), no session cache, a BIO of our own that points into the
- * caller's bytes.
+ * One thread a context. An idle connection must be small: a server's end of TLS 1.3 lets go of
+ * OpenSSL's connection after the handshake (14 KB) and keeps its records' secrets (net/tlsrec.h);
+ * for the others no read or write buffers are kept between records (SSL_MODE_RELEASE_BUFFERS). No
+ * session cache, no tickets, and a BIO of our own that points into the caller's bytes.
  */
 #ifndef SLIPWAY_NET_TLSIO_H
 #define SLIPWAY_NET_TLSIO_H
@@ -55,6 +56,8 @@ bool tlsio_is_ready(const struct tlsio *t); /* the handshake is over */
 bool tlsio_has_alpn(const struct tlsio *t); /* the protocol was agreed on */
 const char *tlsio_version(const struct tlsio *t); /* "TLSv1.3" */
 const char *tlsio_cipher(const struct tlsio *t);
+/* What it holds by itself, without what OpenSSL does for it. */
+size_t tlsio_bytes(const struct tlsio *t);
 
 /* tls-server-end-point (RFC 5929): the hash of the server's certificate; bytes written, 0: none. */
 size_t tlsio_binding(const struct tlsio *t, unsigned char ret[TLSIO_BINDING_MAX]);

@@ -180,6 +180,33 @@ static void alpn_set(struct tlsio_ctx *c, const char *name)
 	}
 }
 
+/* --- traffic secrets */
+static bool hex_read(const char *text, unsigned char ret[TLSREC_SECRET_MAX])
+{
+	size_t n = 0;
+
+	return OPENSSL_hexstr2buf_ex(ret, TLSREC_SECRET_MAX, &n, text, '\0') == 1;
+}
+
+/* A line of NSS's key log: label, client random, secret in hex. */
+static void secret_log(const SSL *s, const char *line)
+{
+	static const char client[] = "CLIENT_TRAFFIC_SECRET_0 ",
+			  server[] = "SERVER_TRAFFIC_SECRET_0 ";
+	const struct tlsio_ctx *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(s));
+	const char *hex = strrchr(line, ' ');
+	bool is_client = str_starts(str_of(line), client);
+
+	if (!c->secrets || !hex || (!is_client && !str_starts(str_of(line), server)))
+		return;
+	if (!*c->secrets)
+		*c->secrets = mem_alloc(sizeof(**c->secrets));
+	if (is_client)
+		(*c->secrets)->has_client = hex_read(hex + 1, (*c->secrets)->client);
+	else
+		(*c->secrets)->has_server = hex_read(hex + 1, (*c->secrets)->server);
+}
+
 /* --- life */
 static bool limits_set(const struct tlsio_ctx *c)
 {
@@ -209,6 +236,9 @@ enum err_code tlsio_ctx_new(const struct tlsio_conf *conf, struct tlsio_ctx **re
 	if (!c->ssl || !limits_set(c))
 		return ossl_err(e, ERR_INTERNAL, "TLS: OpenSSL could not be set up");
 	bio_make(c);
+	SSL_CTX_set_app_data(c->ssl, c);
+	if (c->is_server)
+		SSL_CTX_set_keylog_callback(c->ssl, secret_log);
 	if (conf->cert_pem)
 		code = identity_load(c, conf, e);
 	if (code == ERR_OK && conf->ca_pem)
@@ -229,6 +259,7 @@ void tlsio_ctx_unref(struct tlsio_ctx *c)
 	SSL_CTX_free(c->ssl);
 	BIO_free(c->bio);
 	BIO_meth_free(c->bio_method);
+	tlsrec_pool_done(&c->pool);
 	free(c->alpn);
 	free(c);
 }

@@ -10,6 +10,13 @@
 #include <openssl/ssl.h>
 
 #include "net/tlsio.h"
+#include "net/tlsrec.h"
+
+/* What OpenSSL logs in a handshake of TLS 1.3, for the records behind it. */
+struct tlsio_secrets {
+	unsigned char client[TLSREC_SECRET_MAX], server[TLSREC_SECRET_MAX];
+	bool has_client, has_server;
+};
 
 struct tlsio_ctx {
 	SSL_CTX *ssl;
@@ -17,6 +24,8 @@ struct tlsio_ctx {
 	BIO_METHOD *bio_method;
 	struct str in; /* of the running call: what is still to be read */
 	struct buf *out; /* of the running call */
+	struct tlsio_secrets **secrets; /* of the running call: where its traffic secrets go */
+	struct tlsrec_pool pool; /* of connections whose handshake is over */
 	size_t refs; /* who made it, and each connection */
 	unsigned char *alpn; /* as on the wire: length, name; NULL: none */
 	unsigned int alpn_n;

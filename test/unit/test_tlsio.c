@@ -666,39 +666,109 @@ static void the_hash_is_that_of_the_signature_but_never_a_weak_one(void **state)
 	}
 }
 
-/* --- memory */
-enum { IDLE_BYTES_MAX = 15 << 10 };
-
-static void an_idle_connection_is_small(void **state)
+static void each_suite_of_tls_1_3_is_spoken(void **state)
 {
-	enum { N = 50 };
+	static const char *const suites[] = {
+		"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
+		SSL *raw = raw_client(TLS1_3_VERSION, NULL, 0);
+		struct tlspair p;
+
+		SSL_set_ciphersuites(raw, suites[i]);
+		tlspair_start_raw(&p, server_new(NULL), raw);
+		tlspair_run(&p, 11);
+		assert_ready(&p);
+		assert_string_equal(tlsio_cipher(p.server), suites[i]);
+		for (int k = 0; k < 3; k++)
+			assert_passes(&p, 11);
+		tlsio_close(p.server, &p.to_client);
+		tlspair_run(&p, ALL);
+		assert_int_equal(p.client_status, TLSIO_END);
+		tlspair_done(&p);
+	}
+}
+
+static void a_flood_of_key_updates_breaks(void **state)
+{
+	struct tlspair p;
+
+	(void)state;
+	tlspair_start_raw(&p, server_new(NULL), raw_client(TLS1_3_VERSION, NULL, 0));
+	tlspair_run(&p, ALL);
+	assert_ready(&p);
+	for (int i = 0; i < 100 && p.server_status == TLSIO_OK; i++) {
+		SSL_key_update(p.raw, SSL_KEY_UPDATE_NOT_REQUESTED);
+		SSL_do_handshake(p.raw);
+		tlspair_run(&p, ALL);
+	}
+	assert_int_equal(p.server_status, TLSIO_BROKEN);
+	tlspair_done(&p);
+}
+
+static void keys_are_renewed_before_they_are_worn_out(void **state)
+{
 	struct tlsio_conf conf = {
 		.cert_pem = server_cert.cert_pem,
 		.key_pem = server_cert.key_pem,
 		.is_server = true};
 	struct tlsio_ctx *c = ctx_of(&conf);
-	struct tlsio *idle[N];
+	struct tlspair p;
+	size_t before;
+
+	(void)state;
+	c->pool.new_key_after = 3;
+	tlspair_start_raw(&p, tlsio_new(c, NULL, false), raw_client(TLS1_3_VERSION, NULL, 0));
+	tlspair_run(&p, ALL);
+	for (int i = 0; i < 20; i++)
+		assert_passes(&p, 100);
+	assert_int_equal(tlsio_write(p.server, "x", 1, &p.to_client, &err), TLSIO_OK);
+	before = p.to_client.n;
+	assert_int_equal(tlsio_write(p.server, "x", 1, &p.to_client, &err), TLSIO_OK);
+	assert_true(p.to_client.n - before > before); /* with a KeyUpdate before it */
+	tlspair_done(&p);
+	tlsio_ctx_free(c);
+}
+
+/* --- memory */
+enum { IDLE = 50, BUSY = TLSREC_SLOTS / 2, IDLE_BYTES_MAX = 600 };
+
+/* More connections than have a keyed cipher: OpenSSL holds nothing for those that are silent, and
+ * they go on when they speak again. */
+static void an_idle_connection_is_small(void **state)
+{
+	struct tlsio_conf conf = {
+		.cert_pem = server_cert.cert_pem,
+		.key_pem = server_cert.key_pem,
+		.is_server = true};
+	struct tlsio_ctx *c = ctx_of(&conf);
+	CLEANUP(mem_drop) struct tlspair *p = mem_alloc((BUSY + IDLE) * sizeof(*p));
 	size_t before = 0;
 
 	(void)state;
-	for (int i = 0; i < N; i++) {
-		struct tlspair p;
-
-		if (i == N / 2) /* what is made once is made */
+	for (int i = 0; i < BUSY + IDLE; i++) {
+		if (i == BUSY)
 			before = ssl_bytes;
-		tlspair_start(
-			&p, tlsio_new(c, NULL, false),
-			client_new(ca.cert_pem, NULL, "db.example", true));
-		tlspair_run(&p, ALL);
-		assert_passes(&p, ALL);
-		idle[i] = p.server;
-		p.server = NULL;
-		tlspair_done(&p);
+		tlspair_start_raw(
+			&p[i], tlsio_new(c, NULL, false), raw_client(TLS1_3_VERSION, NULL, 0));
+		tlspair_run(&p[i], ALL);
+		assert_passes(&p[i], ALL);
+		if (i >= IDLE) {
+			SSL_free(p[i].raw);
+			p[i].raw = NULL;
+		}
 	}
-	print_message("an idle connection: %zu bytes\n", (ssl_bytes - before) / (N / 2));
-	assert_true((ssl_bytes - before) / (N / 2) < IDLE_BYTES_MAX);
-	for (int i = 0; i < N; i++)
-		tlsio_free(idle[i]);
+	print_message(
+		"an idle connection: %zu bytes, and %zu of OpenSSL's\n", tlsio_bytes(p[0].server),
+		(ssl_bytes - before) / IDLE);
+	assert_true(tlsio_bytes(p[0].server) < IDLE_BYTES_MAX);
+	assert_true(ssl_bytes <= before + IDLE * 16);
+	for (int i = 0; i < BUSY + IDLE; i++) {
+		if (p[i].raw)
+			assert_passes(&p[i], ALL);
+		tlspair_done(&p[i]);
+	}
 	tlsio_ctx_free(c);
 }
 
@@ -726,6 +796,9 @@ int main(void)
 		cmocka_unit_test(no_ticket_is_given_out),
 		cmocka_unit_test(both_ends_bind_to_the_same_certificate),
 		cmocka_unit_test(the_hash_is_that_of_the_signature_but_never_a_weak_one),
+		cmocka_unit_test(each_suite_of_tls_1_3_is_spoken),
+		cmocka_unit_test(a_flood_of_key_updates_breaks),
+		cmocka_unit_test(keys_are_renewed_before_they_are_worn_out),
 		cmocka_unit_test(an_idle_connection_is_small),
 	};
 
