@@ -404,7 +404,6 @@ struct canceller {
 	char key[4];
 	bool wants_tls;
 	struct tlsio_ctx *ctx;
-	char host[256];
 	struct timer limit;
 };
 
@@ -437,7 +436,7 @@ static size_t cancel_data(struct stream *st, const char *p, size_t n)
 	struct canceller *c = container_of(st, struct canceller, stream);
 
 	if (!stream_tlsio(st) && n == 1 && *p == 'S' && c->ctx)
-		stream_tls(st, tlsio_new(c->ctx, c->host, false));
+		stream_tls(st, tlsio_new(c->ctx, NULL, false));
 	else
 		stream_close(st);
 	return n;

@@ -215,6 +215,25 @@ static void copies_go_in_and_out(PGconn *c)
 	want(c, PQexec(c, "rollback"), PGRES_COMMAND_OK, NULL);
 }
 
+/* PostgreSQL overlooks a Sync that comes while it copies in: there are two, and one answer. */
+static void copies_go_in_by_the_extended_protocol(PGconn *c)
+{
+	want(c, PQexec(c, "begin; create temp table t (a int) on commit drop"), PGRES_COMMAND_OK,
+	     NULL);
+	for (int again = 0; again < 3; again++) {
+		ask(c, "copy t from stdin", NULL);
+		want(c, PQgetResult(c), PGRES_COPY_IN, NULL);
+		if (PQputCopyData(c, "1\n2\n", 4) != 1 || PQputCopyEnd(c, NULL) != 1)
+			fail(c, "cannot copy");
+		want(c, PQgetResult(c), PGRES_COMMAND_OK, NULL);
+		if (PQgetResult(c))
+			fail(c, "the copy does not end");
+	}
+	want(c, PQexec(c, "select count(*) from t"), PGRES_TUPLES_OK, "6");
+	want(c, PQexec(c, "commit"), PGRES_COMMAND_OK, NULL);
+	want(c, PQexec(c, "select 1"), PGRES_TUPLES_OK, "1");
+}
+
 static void a_cancel_ends_the_query_alone(PGconn *c)
 {
 	char why[256];
@@ -275,11 +294,17 @@ static const struct {
 	{                                                                                          \
 #f, f                                                                              \
 	}
-	CASE(many_in_one_pipeline),          CASE(an_error_aborts_to_the_sync_alone),
-	CASE(answers_come_at_a_flush),       CASE(statements_are_prepared_in_a_pipeline),
-	CASE(a_name_is_prepared_once),       CASE(rows_come_one_by_one),
-	CASE(transactions_span_a_pipeline),  CASE(copies_go_in_and_out),
-	CASE(a_cancel_ends_the_query_alone), CASE(notices_arrive),
+	CASE(many_in_one_pipeline),
+	CASE(an_error_aborts_to_the_sync_alone),
+	CASE(answers_come_at_a_flush),
+	CASE(statements_are_prepared_in_a_pipeline),
+	CASE(a_name_is_prepared_once),
+	CASE(rows_come_one_by_one),
+	CASE(transactions_span_a_pipeline),
+	CASE(copies_go_in_and_out),
+	CASE(copies_go_in_by_the_extended_protocol),
+	CASE(a_cancel_ends_the_query_alone),
+	CASE(notices_arrive),
 	CASE(functions_are_called),
 };
 

@@ -124,10 +124,13 @@ class Gateway:
         elif self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
-        reports = [harness.Platform.tail(p, 60) for p in sorted(self.data.glob("sanitizer.*"))]
-        assert not reports, "\n".join(reports)
+        assert not self.reports(), self.reports()
 
     # its life
+
+    def reports(self):
+        """What sanitizers have to say."""
+        return "\n".join(harness.Platform.tail(p, 60) for p in sorted(self.data.glob("sanitizer.*")))
 
     def write_routes(self, routes):
         new = self.file.with_suffix(".new")
@@ -177,7 +180,7 @@ class Gateway:
 
     def stop(self, sig=signal.SIGTERM, timeout=20):
         self.process.send_signal(sig)
-        assert self.process.wait(timeout) == 0, self.text()
+        assert self.process.wait(timeout) == 0, self.text() + self.reports()
 
     # what is seen of it
 
