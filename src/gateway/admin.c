@@ -98,7 +98,7 @@ static void show_clients(struct table *t)
 
 static void show_servers(struct table *t)
 {
-	static const char *const places[] = {"opening", "warm", "idle", "active"};
+	static const char *const places[] = {"opening", "warm", "idle", "active", "leaving"};
 
 	each_pool(t, p) for (int i = 0; i < SERVER_PLACES; i++) list_for_each (one, &p->at[i])
 	{

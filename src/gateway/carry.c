@@ -48,9 +48,18 @@ bool carry_is_empty(const struct carry *c)
 	return !c || c->rows.n == 0;
 }
 
-struct str carry_question(void)
+void carry_question(struct str custom, struct buf *ret_sql)
 {
-	return (struct str){question, sizeof(question) - 1};
+	struct str name;
+
+	buf_puts(ret_sql, question);
+	while (pgw_get_text(&custom, &name))
+		buf_printf(
+			ret_sql,
+			" UNION ALL SELECT 's', '" STR_FMT "', " C "current_setting('" STR_FMT
+			"', true), NULL WHERE " C "current_setting('" STR_FMT
+			"', true) IS NOT NULL",
+			STR_ARG(name), STR_ARG(name), STR_ARG(name));
 }
 
 static void keep(struct buf *b, struct str s)

@@ -25,8 +25,9 @@ struct carry *carry_new(void);
 void carry_free(struct carry *c); /* NULL is fine */
 bool carry_is_empty(const struct carry *c);
 
-/* The question: one query of the simple protocol, its answers go to carry_note. */
-struct str carry_question(void);
+/* The question: one query of the simple protocol, its answers go to carry_note. custom: names of
+ * parameters that no view shows, each with a NUL byte; they hold letters, digits, '_', '$', '.'. */
+void carry_question(struct str custom, struct buf *ret_sql);
 /* Messages of its answer, up to ReadyForQuery. */
 void carry_note(struct carry *c, const struct pgw_msg *m);
 

@@ -1,5 +1,6 @@
 #include "gateway/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -33,6 +34,10 @@ static void state_came(struct server *s, const struct pgw_msg *m)
 	carry_free(c->carry);
 	c->carry = c->asked;
 	c->asked = NULL;
+	if (c->has_computed && !c->carry->obstacle[0])
+		snprintf(
+			c->carry->obstacle, sizeof(c->carry->obstacle),
+			"a parameter that was set by a computed name (set_config)");
 	if (carry_is_empty(c->carry) && !c->carry->obstacle[0]) {
 		carry_free(c->carry);
 		c->carry = NULL;
@@ -42,6 +47,7 @@ static void state_came(struct server *s, const struct pgw_msg *m)
 
 void client_ask(struct session *c)
 {
+	CLEANUP(buf_done) struct buf sql = {0};
 	struct server *s = c->server;
 
 	if (c->asked || !s || s->own)
@@ -49,7 +55,8 @@ void client_ask(struct session *c)
 	c->asked = carry_new();
 	c->is_dirty = c->has_state = false;
 	s->own = state_came;
-	server_ask(s, carry_question());
+	carry_question(c->custom ? buf_view(c->custom) : STR(""), &sql);
+	server_ask(s, buf_view(&sql));
 }
 
 static void restored(struct session *c, struct server *s)
@@ -170,8 +177,7 @@ void client_detach(struct session *c)
 		return;
 	c->server = NULL;
 	s->own = NULL;
-	s->is_stale = true;
-	pool_give(s);
+	pool_retire(s);
 }
 
 void client_attach(struct session *c)

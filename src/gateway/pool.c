@@ -109,6 +109,7 @@ void pool_drop_idle(struct pool *p)
 	discard_all(p, SERVER_IDLE);
 	discard_all(p, SERVER_WARM);
 	discard_all(p, SERVER_OPENING);
+	discard_all(p, SERVER_LEAVING);
 }
 
 void pool_free(struct pool *p)
@@ -118,6 +119,7 @@ void pool_free(struct pool *p)
 		discard_all(p, (enum server_place)i);
 	loop_timer_stop(p->hub->loop, &p->tick);
 	loop_timer_stop(p->hub->loop, &p->again);
+	loop_timer_stop(p->hub->loop, &p->leave);
 	list_remove(&p->node);
 	vars_drop(p->welcome);
 	buf_done(&p->start);
@@ -324,6 +326,31 @@ void pool_give(struct server *s)
 	place(s, SERVER_IDLE, true);
 }
 
+enum { LEAVE_US = 10000, LEAVE_AT_ONCE = 4 };
+
+/* A backend that ends costs its host a millisecond: hundreds at once would be felt by those that
+ * have just been carried on. */
+static void on_leave(struct timer *t)
+{
+	struct pool *p = container_of(t, struct pool, leave);
+
+	for (int i = 0; i < LEAVE_AT_ONCE && !list_is_empty(&p->at[SERVER_LEAVING]); i++)
+		discard(list_entry(p->at[SERVER_LEAVING].next, struct server, node));
+	if (!list_is_empty(&p->at[SERVER_LEAVING]))
+		loop_timer(p->hub->loop, t, LEAVE_US, on_leave);
+}
+
+void pool_retire(struct server *s)
+{
+	struct pool *p = s->pool;
+
+	s->session = NULL;
+	s->is_stale = true;
+	place(s, SERVER_LEAVING, false);
+	if (!timer_is_on(&p->leave))
+		loop_timer(p->hub->loop, &p->leave, LEAVE_US * 50, on_leave);
+}
+
 void pool_on_ready(struct server *s)
 {
 	struct pool *p = s->pool;
@@ -444,6 +471,17 @@ static void expire_idle(struct pool *p, int64_t now)
 			connect_to(p, route_primary(p->database->route), false);
 }
 
+/* Startup parameters make a pool: one that nobody uses anymore goes, or clients could fill the
+ * memory with them. */
+static bool is_unused(const struct pool *p)
+{
+	unsigned n = p->clients + p->line_n;
+
+	for (int i = 0; i < SERVER_PLACES; i++)
+		n += p->n[i];
+	return n == 0 && !timer_is_on(&p->again);
+}
+
 static void on_tick(struct timer *t)
 {
 	struct pool *p = container_of(t, struct pool, tick);
@@ -452,6 +490,10 @@ static void on_tick(struct timer *t)
 	loop_timer(p->hub->loop, t, TICK_US, on_tick);
 	if (!p->database->route)
 		return;
+	if (is_unused(p)) {
+		pool_free(p);
+		return;
+	}
 	expire_line(p, now);
 	if (p->database->hold == HOLD_OPEN)
 		expire_idle(p, now);

@@ -43,7 +43,7 @@ struct pool {
 	struct vars *welcome; /* what a new server reports; NULL: none was seen yet */
 	int failures; /* to connect, in a row */
 	struct pool_refusal last;
-	struct timer tick, again;
+	struct timer tick, again, leave;
 	int64_t wait_us_most; /* the longest wait of late */
 	uint64_t waits, wait_us;
 };
@@ -60,6 +60,8 @@ struct server *pool_take(struct pool *p, struct pool_wait *w);
 void pool_leave(struct pool *p, struct pool_wait *w); /* the line */
 /* The session has no more use for it: to the next in line, to rest, or away. */
 void pool_give(struct server *s);
+/* As pool_give of one that nobody is to have again, at a time when others are in a hurry. */
+void pool_retire(struct server *s);
 /* Serves the line: after a hold, or when a limit has changed. */
 void pool_serve(struct pool *p);
 /* The route has changed: servers of another epoch or member go, idle ones at once. */

@@ -1,6 +1,7 @@
 #include "gateway/relay.h"
 
 #include "base/arena.h"
+#include "gateway/custom.h"
 #include "gateway/relay_server.h"
 
 /* What a client may send, and what is done about it. */
@@ -187,6 +188,23 @@ static void keep_unnamed(struct session *c, struct stmt *stmt)
 	c->server->unnamed = stmt_ref(stmt);
 }
 
+/* A text that may set parameters. Most do not, and cost one look for a letter pair. */
+static void look_for_custom(struct session *c, struct str sql)
+{
+	struct buf names = {0};
+
+	if (!memmem(sql.p, sql.n, "set", 3) && !memmem(sql.p, sql.n, "SET", 3) &&
+	    !memmem(sql.p, sql.n, "Set", 3))
+		return;
+	if (c->custom)
+		names = *c->custom;
+	c->has_computed |= !custom_note(sql, &names);
+	if (names.n && !c->custom)
+		c->custom = mem_alloc(sizeof(*c->custom));
+	if (c->custom)
+		*c->custom = names;
+}
+
 /* What to do with a message once it has been looked at. */
 enum verdict { PASS, CHANGED /* something else was sent in its place */, BROKEN };
 
@@ -205,6 +223,8 @@ static enum verdict on_parse(struct session *c, struct str body)
 		keep_unnamed(c, stmt);
 	else
 		stmts_put(&c->stmts, name, stmt);
+	if (!session_is_pooled(c))
+		look_for_custom(c, query);
 	if (name.n == 0 || !session_is_pooled(c)) {
 		push(c, REPLY_PARSE);
 		stmt_drop(stmt);
@@ -327,6 +347,10 @@ static enum verdict look(struct session *c, char type, struct str have, uint32_t
 {
 	switch (type) {
 	case 'Q':
+		if (!session_is_pooled(c))
+			look_for_custom(c, have);
+		push(c, REPLY_QUERY);
+		return PASS;
 	case 'F':
 		push(c, REPLY_QUERY);
 		return PASS;

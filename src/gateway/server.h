@@ -29,6 +29,7 @@ enum server_place {
 	SERVER_WARM, /* ready, for when its member is the primary */
 	SERVER_IDLE,
 	SERVER_BUSY, /* held by a session, or being reset after one */
+	SERVER_LEAVING, /* left behind by a switch; a few at a time are closed */
 	SERVER_PLACES,
 };
 

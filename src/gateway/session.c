@@ -71,6 +71,9 @@ void session_free(struct session *c)
 	if (c->again)
 		buf_done(c->again);
 	free(c->again);
+	if (c->custom)
+		buf_done(c->custom);
+	free(c->custom);
 	free(c);
 }
 

@@ -35,6 +35,7 @@ struct session {
 	struct carry
 		*carry; /* what it had set on its server, when it was last asked; NULL: nothing */
 	struct carry *asked; /* the answer that is coming */
+	struct buf *custom; /* names of parameters that no view shows (custom.h); NULL: none */
 	struct buf *again; /* a batch to run again on the next server */
 	struct timer timer; /* of the login, later of idleness and snapshots */
 	int64_t made_us, used_us;
@@ -58,6 +59,7 @@ struct session {
 	bool is_restoring : 1; /* a new server is being given its state */
 	bool has_end : 1; /* the client has sent its last byte */
 	bool is_admin : 1;
+	bool has_computed : 1; /* set a parameter whose name is not known */
 	bool had_tls : 1;
 };
 
