@@ -306,9 +306,10 @@ json_t *gateways_report(struct call *c)
 		take(c->api->gateways, c->user.name,
 		     (struct turn){jv_int(report, "boot", 0), jv_int(report, "number", 0)},
 		     hash_of(told), &is_late);
-	if (is_news)
-		report_write(c->api->reports, "Gateway", c->user.name, json_incref(told));
-	json_decref(told);
+	if (is_news) /* from here on it is the writing thread's alone */
+		report_write(c->api->reports, "Gateway", c->user.name, told);
+	else
+		json_decref(told);
 	if (is_late)
 		return status_conflict(
 			kind_by_name("Gateway"), c->user.name, "a newer report was taken already");

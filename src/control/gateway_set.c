@@ -11,7 +11,8 @@ void gateway_set_done(struct gateway_set *g)
 	map_done(&g->by_name);
 }
 
-/* {"where": {...}, "holds": {route: hold}} */
+/* {"where": {...}, "holds": {route: hold}}. Nothing in it is the object's, which other threads go
+ * on with. */
 static json_t *digest_of(const json_t *object)
 {
 	const char *ready = cond_status(object, "Ready");
@@ -21,10 +22,11 @@ static json_t *digest_of(const json_t *object)
 	json_array_foreach (jv_at(object, "status.holds"), i, one)
 		json_object_set_new(holds, jv_str_or(one, "name", ""), json_deep_copy(one));
 	return json_pack(
-		"{s:{s:s, s:b, s:b, s:O*, s:O*}, s:o}", "where", "name",
+		"{s:{s:s, s:b, s:b, s:o*, s:o*}, s:o}", "where", "name",
 		jv_str_or(object, "metadata.name", ""), "isReady", ready && !strcmp(ready, "True"),
-		"isKnown", ready != NULL, "address", jv_at(object, "status.address"), "sources",
-		jv_at(object, "status.sources"), "holds", holds);
+		"isKnown", ready != NULL, "address",
+		json_deep_copy(jv_at(object, "status.address")), "sources",
+		json_deep_copy(jv_at(object, "status.sources")), "holds", holds);
 }
 
 static void held_add(json_t *held, const json_t *from, const json_t *to)
