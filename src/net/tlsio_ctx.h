@@ -1,5 +1,5 @@
 /*
- * The inside of a TLS context: what tlsio.c and tlsio_ctx.c share, and nobody else knows.
+ * The inside of a TLS context: what tlsio_conn.c and tlsio_ctx.c share, and nobody else knows.
  *
  * All connections of a context use one BIO, which has no bytes of its own: it reads from and writes
  * to what the running call was given. That is why a context belongs to one thread.

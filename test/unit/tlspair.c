@@ -1,7 +1,17 @@
 #include "tlspair.h"
 
-#include <openssl/bio.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <openssl/bio.h>
+
+#define ALPN "postgresql"
+
+struct tls_world tls_world;
+static struct err err;
 
 void tlspair_start(struct tlspair *p, struct tlsio *server, struct tlsio *client)
 {
@@ -112,4 +122,97 @@ void tlspair_done(struct tlspair *p)
 	buf_done(&p->to_client);
 	buf_done(&p->server_got);
 	buf_done(&p->client_got);
+}
+
+/* --- what tests of it share */
+int tls_world_start(void **state)
+{
+	const char *hosts[] = {"db.example", "127.0.0.1", "::1", NULL};
+	struct ca_name server = {"gateway", "slipway:gateways", hosts, 90};
+	struct ca_name client = {"app", NULL, NULL, 90};
+
+	(void)state;
+	return ca_new(&tls_world.arena, "slipway test", &tls_world.ca, &err) ||
+		ca_new(&tls_world.arena, "another", &tls_world.other_ca, &err) ||
+		ca_issue(&tls_world.arena, &tls_world.ca, &server, &tls_world.server_cert, &err) ||
+		ca_issue(&tls_world.arena, &tls_world.ca, &client, &tls_world.client_cert, &err);
+}
+
+int tls_world_end(void **state)
+{
+	(void)state;
+	arena_done(&tls_world.arena);
+	return 0;
+}
+
+struct tlsio_ctx *ctx_of(const struct tlsio_conf *conf)
+{
+	struct tlsio_ctx *c = NULL;
+
+	if (tlsio_ctx_new(conf, &c, &err))
+		fail_msg("%s", err.text);
+	return c;
+}
+
+/* ca_pem: of the clients that it wants certificates of. */
+struct tlsio *server_new(const char *ca_pem)
+{
+	struct tlsio_conf conf = {
+		.cert_pem = tls_world.server_cert.cert_pem,
+		.key_pem = tls_world.server_cert.key_pem,
+		.ca_pem = ca_pem,
+		.alpn = ALPN,
+		.is_server = true,
+	};
+	struct tlsio_ctx *c = ctx_of(&conf);
+	struct tlsio *t = tlsio_new(c, NULL, false);
+
+	tlsio_ctx_free(c); /* the connection keeps it */
+	return t;
+}
+
+struct tlsio *client_new(const char *ca_pem, const struct ca_cert *me, const char *name, bool check)
+{
+	struct tlsio_conf conf = {
+		.cert_pem = me ? me->cert_pem : NULL,
+		.key_pem = me ? me->key_pem : NULL,
+		.ca_pem = ca_pem,
+		.alpn = ALPN,
+	};
+	struct tlsio_ctx *c = ctx_of(&conf);
+	struct tlsio *t = tlsio_new(c, name, check);
+
+	tlsio_ctx_free(c);
+	return t;
+}
+
+void pair_start(struct tlspair *p)
+{
+	tlspair_start(
+		p, server_new(NULL), client_new(tls_world.ca.cert_pem, NULL, "db.example", true));
+}
+
+void assert_ready(const struct tlspair *p)
+{
+	if (!tlsio_is_ready(p->server))
+		fail_msg("server: %s; client: %s", p->server_err.text, p->client_err.text);
+	if (p->client)
+		assert_true(tlsio_is_ready(p->client));
+	assert_int_equal(p->server_status, TLSIO_OK);
+	assert_int_equal(p->client_status, TLSIO_OK);
+}
+
+void assert_got(struct buf *b, const char *text)
+{
+	assert_int_equal(b->n, strlen(text));
+	assert_memory_equal(b->p, text, b->n);
+	buf_clear(b);
+}
+
+void assert_passes(struct tlspair *p, size_t piece)
+{
+	tlspair_say(p, false, "select 1", 8, piece);
+	assert_got(&p->server_got, "select 1");
+	tlspair_say(p, true, "one", 3, piece);
+	assert_got(&p->client_got, "one");
 }

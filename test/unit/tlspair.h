@@ -27,4 +27,26 @@ void tlspair_run(struct tlspair *p, size_t piece);
 void tlspair_say(struct tlspair *p, bool from_server, const char *text, size_t n, size_t piece);
 void tlspair_done(struct tlspair *p);
 
+/* --- what tests of it share (they fail by cmocka) */
+/* The server's certificate is for db.example, 127.0.0.1 and ::1. */
+struct tls_world {
+	struct arena arena;
+	struct ca_cert ca, other_ca, server_cert, client_cert;
+};
+extern struct tls_world tls_world;
+int tls_world_start(void **state);
+int tls_world_end(void **state);
+
+enum { ALL = SIZE_MAX };
+
+struct tlsio_ctx *ctx_of(const struct tlsio_conf *conf);
+/* ca_pem: of the clients that it wants certificates of. */
+struct tlsio *server_new(const char *ca_pem);
+struct tlsio *
+client_new(const char *ca_pem, const struct ca_cert *me, const char *name, bool check);
+void pair_start(struct tlspair *p);
+void assert_ready(const struct tlspair *p);
+void assert_got(struct buf *b, const char *text);
+void assert_passes(struct tlspair *p, size_t piece);
+
 #endif
