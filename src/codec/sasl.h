@@ -39,7 +39,8 @@ struct sasl_server;
 /* binding: what the client must have bound to, the certificate's hash; n 0: no TLS. verifiers:
  * those of the role, the first one's salt is shown; n 0: there is no such role, secret makes the
  * mock. A rotation has two: a client proves one of them; as only one salt can be shown, verifiers
- * of a role should share salt and iterations, others than the first are tried where they do. */
+ * of a role should share salt and iterations, others than the first are never proven where they do
+ * not. */
 struct sasl_server *sasl_server_new(
 	struct str user, const struct scram *verifiers, size_t n, struct str binding,
 	const unsigned char secret[32]);
