@@ -137,3 +137,15 @@ const char *credentials_verifier(struct arena *a, const struct secret *password,
 		a, (struct str){(const char *)password->p, password->n},
 		(struct str){(const char *)salt.p, salt.n}, iterations);
 }
+
+const char *
+credentials_verifier_like(struct arena *a, const struct secret *password, const char *like)
+{
+	struct scram s;
+
+	if (!like || scram_parse(str_of(like), &s, NULL))
+		return NULL;
+	return scram_verifier(
+		a, (struct str){(const char *)password->p, password->n},
+		(struct str){(const char *)s.salt, s.salt_n}, s.iterations);
+}

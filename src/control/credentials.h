@@ -38,4 +38,9 @@ bool credentials_password(const json_t *secret, struct secret *ret);
 /* What the servers keep of it: SCRAM-SHA-256$<iterations>:... with a new salt. */
 const char *credentials_verifier(struct arena *a, const struct secret *password, int iterations);
 
+/* The same with salt and iterations of another verifier of the role: who knows both can take either
+ * password, as a server shows one salt before it hears which password it is. NULL: like is none. */
+const char *
+credentials_verifier_like(struct arena *a, const struct secret *password, const char *like);
+
 #endif

@@ -200,12 +200,27 @@ static bool is_next_current(const struct grant *g)
 	return number && !strcmp(number, note_of(g->credentials, number_key) ?: "");
 }
 
-static void put_verifier(struct grant *g, const char *key, const struct secret *password)
+static const char *verifier_text(struct arena *a, const struct grant *g, const char *key)
+{
+	const char *text = json_string_value(json_object_get(jv_at(g->verifier, "data"), key));
+	struct str clear;
+
+	return text && !secret_unbase64(a, str_of(text), &clear, NULL)
+		? arena_strndup(a, clear.p, clear.n)
+		: NULL;
+}
+
+/* like NULL: with a new salt. */
+static void
+put_verifier(struct grant *g, const char *key, const struct secret *password, const char *like)
 {
 	struct arena a = {0};
 	int iterations = g->conf->scram_iterations ? g->conf->scram_iterations : SCRAM_ITERATIONS;
-	const char *text = credentials_verifier(&a, password, iterations);
+	const char *text =
+		like ? credentials_verifier_like(&a, password, verifier_text(&a, g, like)) : NULL;
 
+	if (!text)
+		text = credentials_verifier(&a, password, iterations);
 	json_object_set_new(
 		jv_object_at(g->verifier, "data"), key,
 		json_string(secret_base64(&a, str_of(text))));
@@ -221,7 +236,7 @@ static void take_verifier(struct grant *g, const struct secret *password)
 	if (next && is_next_current(g))
 		json_object_set(data, CREDENTIAL_VERIFIER, next);
 	else
-		put_verifier(g, CREDENTIAL_VERIFIER, password);
+		put_verifier(g, CREDENTIAL_VERIFIER, password, NULL);
 	json_object_del(data, CREDENTIAL_VERIFIER_NEXT);
 	note_put(g->verifier, next_key, NULL);
 	g->number = number_of(g->credentials);
@@ -234,7 +249,7 @@ static void prepare_verifier(struct grant *g, const struct secret *password)
 {
 	if (is_next_current(g))
 		return;
-	put_verifier(g, CREDENTIAL_VERIFIER_NEXT, password);
+	put_verifier(g, CREDENTIAL_VERIFIER_NEXT, password, CREDENTIAL_VERIFIER);
 	note_put(g->verifier, next_key, note_of(g->credentials, number_key));
 }
 
