@@ -519,7 +519,8 @@ static void on_ended(struct stream *st, const struct err *why)
 	struct session *c = container_of(st, struct session, stream);
 
 	if (why->code == ERR_OK && c->state == SESSION_READY && c->server &&
-	    c->server->replies.ready > 0 && !c->is_batch_open && !c->body_left) {
+	    c->server->replies.ready > 0 && !c->server->is_copying && !c->is_batch_open &&
+	    !c->body_left) {
 		c->has_end = true;
 		return;
 	}

@@ -27,7 +27,7 @@ struct login {
 	struct session *session;
 	const struct login_ops *ops;
 	enum login_step step;
-	bool was_asked; /* for TLS or GSS: each once at most */
+	bool was_asked, was_asked_gss; /* for TLS, for GSS: each once at most */
 	bool is_direct; /* TLS without being asked */
 	struct arena arena;
 	struct login_result result;
@@ -313,10 +313,11 @@ static size_t on_start(struct session *c, const char *p, size_t n)
 		ask_tls(c, n > used);
 		break;
 	case PGW_START_GSS:
-		if (n > used)
+		if (n > used || c->login->was_asked_gss)
 			session_fail(c, "08P01", "bytes after the request for encryption");
 		else
 			stream_write(&c->stream, "N", 1);
+		c->login->was_asked_gss = true;
 		break;
 	case PGW_START_CANCEL:
 		cancel(c, &s);

@@ -367,6 +367,11 @@ static enum verdict look(struct session *c, char type, struct str have, uint32_t
 	case 'E':
 		push(c, REPLY_EXECUTE);
 		return PASS;
+	case 'c':
+	case 'f':
+		c->server->is_copying = false;
+		c->server->is_copy_done = true;
+		return PASS;
 	default:
 		return PASS;
 	}

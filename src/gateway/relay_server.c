@@ -207,7 +207,7 @@ static void on_ready(struct server *s, const struct pgw_msg *m, bool is_own)
 		c->pool->database->xacts++;
 	c->tx = tx;
 	histogram_add(&c->pool->database->queries, loop_now_us(s->hub->loop) - s->batch_us);
-	if (session_is_at_rest(c))
+	if (session_is_at_rest(c) || c->has_end)
 		s->hub->session_ops->boundary(c);
 	else if (c->is_stopped) {
 		c->is_stopped = false;
@@ -227,6 +227,7 @@ static bool on_message(struct server *s, const struct pgw_msg *m, bool is_own)
 			on_fatal(s, m->body);
 			return false;
 		}
+		s->is_copying = s->is_copy_done = false;
 		if (is_own)
 			on_own(s, m);
 		replies_error(&s->replies, forget, s);
@@ -235,7 +236,14 @@ static bool on_message(struct server *s, const struct pgw_msg *m, bool is_own)
 		s->is_unsure |= is_cancelled_wait(m->body);
 		/* "terminating connection because of crash of another server process" */
 		return !is_own && !str_is(pgw_field(m->body, 'C'), "57P02");
+	case 'G':
+	case 'W':
+		s->is_copying = !s->is_copy_done;
+		if (s->session && s->session->has_end && s->is_copying)
+			session_end(s->session, "client closed the connection during a COPY");
+		return !is_own;
 	case 'C':
+		s->is_copying = s->is_copy_done = false;
 		if (is_own)
 			on_own(s, m);
 		else

@@ -74,6 +74,7 @@ struct server {
 	struct buf batch; /* what the client sent since the last boundary, for a crash */
 	bool is_batch_cut; /* more than SERVER_BATCH_MAX */
 	bool has_answered; /* something of this batch went to the client */
+	bool is_copy_done; /* the client has sent the last of it */
 	bool is_unsure; /* PostgreSQL said that it stopped waiting for the standby */
 	uint32_t pid;
 	char key[4];

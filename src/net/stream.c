@@ -83,9 +83,13 @@ static void out_add(struct stream *s, const char *p, size_t n)
 
 static void broke(struct stream *s, const struct err *why)
 {
-	if (s->is_closing || s->is_ended)
+	bool is_error = why->code != ERR_OK;
+
+	/* an end is told once, and once more when it turns out to be none that can be written to */
+	if (s->is_closing || s->is_broken || (s->is_ended && !is_error))
 		return;
 	s->is_ended = true;
+	s->is_broken = is_error;
 	if (s->is_last)
 		stream_close(s);
 	else

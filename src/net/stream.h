@@ -58,7 +58,7 @@ struct stream {
 	bool is_sending : 1; /* a send is with the kernel, or waits for EPOLLOUT */
 	bool is_dirty : 1, is_dead : 1, is_ready : 1; /* on the loop's lists */
 	bool is_full : 1; /* above STREAM_HIGH, drained() is to come */
-	bool is_closing : 1, is_ended : 1, has_end : 1, is_open : 1;
+	bool is_closing : 1, is_ended : 1, is_broken : 1, has_end : 1, is_open : 1;
 	bool is_in_data : 1;
 	bool is_last : 1; /* closes once all is sent */
 	bool is_removed : 1;
