@@ -21,6 +21,8 @@ static bool add(struct buf *names, struct str name)
 	char low[CUSTOM_NAME_MAX + 1];
 	size_t have = 0;
 
+	if (*name.p == '"')
+		return false;
 	if (!memchr(name.p, '.', name.n))
 		return true; /* one of PostgreSQL's own: pg_settings has it */
 	if (name.n > CUSTOM_NAME_MAX)
@@ -45,10 +47,18 @@ static const char *skip_space(const char *p, const char *end)
 	return p;
 }
 
+/* Quoted or not; what stands in quotes and is no plain name comes out as "\"", which add() calls
+ * unknown. */
 static struct str name_at(const char *p, const char *end)
 {
 	const char *from = p;
+	struct str name;
 
+	if (p < end && *p == '"') {
+		name = name_at(p + 1, end);
+		p = name.p + name.n;
+		return name.n && p < end && *p == '"' ? name : (struct str){from, 1};
+	}
 	while (p < end && is_name(*p))
 		p++;
 	return (struct str){from, (size_t)(p - from)};
@@ -83,7 +93,7 @@ static bool note_call(const char *p, const char *end, struct buf *names)
 	if (p == end || *p != '\'')
 		return false;
 	name = name_at(p + 1, end);
-	return add(names, name);
+	return name.n == 0 || add(names, name);
 }
 
 bool custom_note(struct str sql, struct buf *names)
