@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/boot.h"
 #include "agent/host.h"
 #include "agent/identity.h"
 #include "agent/link.h"
 #include "agent/renew.h"
 #include "agent/thrift.h"
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/log.h"
 

@@ -33,7 +33,7 @@ struct link {
 	bool has_spoken; /* a report was taken since the link began */
 	bool is_leaving; /* the last report has been made */
 	unsigned seed;
-	int64_t boot, reports; /* this life (agent/boot.h), and how many reports it has made */
+	int64_t boot, reports; /* this life (base/boot.h), and how many reports it has made */
 	int handles;
 	void (*closed)(struct link *l);
 };

@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
-#include "agent/boot.h"
 #include "agent/driver.h"
 #include "agent/identity.h"
 #include "agent/renew.h"
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"

@@ -1,12 +1,12 @@
 /*
- * Boot: a number for each life of an agent, greater than that of the one before: with the number of
+ * Boot: a number for each life of a process, greater than that of the one before: with the number
  * a report in it, it says which of two reports is the newer one.
  *
  * Kept in <data>/boot. It also is never below the wall clock (in microseconds), so that a folder
- * that was lost does not make a host's reports old. Blocking; called once, when the agent starts.
+ * that was lost does not make its reports old. Blocking; called once, at start.
  */
-#ifndef SLIPWAY_AGENT_BOOT_H
-#define SLIPWAY_AGENT_BOOT_H
+#ifndef SLIPWAY_BASE_BOOT_H
+#define SLIPWAY_BASE_BOOT_H
 
 #include "base/err.h"
 

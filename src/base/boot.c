@@ -1,4 +1,4 @@
-#include "agent/boot.h"
+#include "base/boot.h"
 
 #include "base/clock.h"
 #include "base/file.h"
