@@ -10,7 +10,7 @@
 enum { LOCK_WAIT_MS = 15 * 1000 };
 
 struct gateway_values {
-	const char *data, *routes, *listen, *cert, *key, *ca, *io;
+	const char *data, *api, *routes, *listen, *source, *address, *cert, *key, *ca, *io;
 	int64_t clients, login_s, drain_s, message_mb;
 };
 
@@ -32,12 +32,22 @@ static void defaults(void *values)
 	v->message_mb = 1024;
 }
 
+static enum err_code check(const struct gateway_values *v, struct err *e)
+{
+	if (!v->api == !v->routes)
+		return err_set(e, ERR_INVALID, "say --api URL or --routes FILE");
+	return ERR_OK;
+}
+
 static enum err_code serve(struct arena *a, const struct gateway_values *v, struct err *e)
 {
 	struct folder folder = {.lock_fd = -1};
 	struct gateway_conf c = {
 		.routes = v->routes,
+		.api = v->api,
 		.listen = v->listen,
+		.source = v->source,
+		.address = v->address,
 		.cert = v->cert,
 		.key = v->key,
 		.ca = v->ca,
@@ -68,7 +78,9 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 
 	log_set_role("gateway");
 	signal(SIGPIPE, SIG_IGN);
-	code = serve(&a, values, &e);
+	code = check(values, &e);
+	if (!code)
+		code = serve(&a, values, &e);
 	if (code)
 		fprintf(stderr, "slipway gateway: %s\n", e.text);
 	return code ? 1 : 0;
@@ -78,10 +90,17 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 
 static const struct opt opts[] = {
 	{"data", 0, OPT_STR, AT(data), "DIR", "Its folder: certificate, routes, gateway.json."},
+	{"api", 0, OPT_STR, AT(api), "URL",
+	 "Serve the databases of the platform whose API is there; without it, those last heard "
+	 "of."},
 	{"routes", 0, OPT_STR, AT(routes), "FILE",
 	 "Serve the databases that this file lists; SIGHUP reads it again."},
 	{"listen", 0, OPT_STR, AT(listen), "IP:PORT",
 	 "Where clients connect (127.0.0.1:6432); port 0 takes any."},
+	{"source", 0, OPT_STR, AT(source), "IP",
+	 "Connect to members from this address, which is this gateway's alone."},
+	{"address", 0, OPT_STR, AT(address), "HOST",
+	 "The host that clients are told to connect to (that of --listen)."},
 	{"tls-cert", 0, OPT_STR, AT(cert), "FILE", "Its certificate (gateway.crt in its folder)."},
 	{"tls-key", 0, OPT_STR, AT(key), "FILE", "The certificate's key (gateway.key)."},
 	{"ca", 0, OPT_STR, AT(ca), "FILE", "Who signs the members' certificates (ca.crt)."},
@@ -100,7 +119,9 @@ const struct opt_verb gateway_verb = {
 	.name = "gateway",
 	.args = "",
 	.help = "Run a gateway: one endpoint for every database, sessions live through a switch.",
-	.examples = "slipway gateway --data /var/lib/slipway-gateway --routes routes.json",
+	.examples =
+		"slipway gateway --data /var/lib/slipway-gateway --api https://api.example:6443\n"
+		"slipway gateway --data /var/lib/slipway-gateway --routes routes.json",
 	.exits = "0  stopped: by SIGTERM after transactions have ended, by SIGINT at once\n"
 		 "1  it could not start",
 	.opts = opts,

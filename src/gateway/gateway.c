@@ -15,8 +15,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "gateway/client.h"
+#include "gateway/feed.h"
 #include "gateway/hold.h"
 #include "gateway/relay_server.h"
+#include "gateway/tell.h"
+#include "net/pair.h"
 
 enum { ROUTES_MAX = 64 << 20, PEM_MAX = 1 << 16, BACKLOG = 4096, LOOK_BYTES = 16 << 20 };
 
@@ -27,6 +30,7 @@ struct gateway {
 	struct listener listener;
 	struct watch signals;
 	struct timer drain;
+	struct feed *feed; /* NULL: there is no control plane */
 	char address[128];
 	bool is_ended;
 };
@@ -43,6 +47,10 @@ static const struct hold_ops hold_ops = {
 
 static void on_hold(struct database *d)
 {
+	struct gateway *g = container_of(d->hub, struct gateway, hub);
+
+	if (g->feed)
+		feed_touch(g->feed);
 }
 
 /* --- certificates */
@@ -111,7 +119,7 @@ static void database_free(struct database *d)
 	free(d);
 }
 
-static enum err_code put(struct gateway *g, const json_t *v, struct err *e)
+enum err_code gateway_put(struct gateway *g, const json_t *v, struct err *e)
 {
 	struct route *r;
 	struct database *d;
@@ -123,6 +131,14 @@ static enum err_code put(struct gateway *g, const json_t *v, struct err *e)
 		d = database_new(&g->hub, r->name);
 	hold_route(d, r);
 	return ERR_OK;
+}
+
+void gateway_gone(struct gateway *g, const char *name)
+{
+	struct database *d = map_get(&g->hub.databases, str_of(name));
+
+	if (d && d->route)
+		hold_route(d, NULL);
 }
 
 static bool names(const json_t *databases, const char *name)
@@ -165,7 +181,7 @@ enum err_code gateway_routes(struct gateway *g, const json_t *v, struct err *e)
 	if (admins(g, json_object_get(v, "admins"), &one))
 		first = one;
 	json_array_foreach ((json_t *)databases, i, each)
-		if (put(g, each, &one) && !first.code)
+		if (gateway_put(g, each, &one) && !first.code)
 			first = one;
 	map_for_each (slot, &g->hub.databases) {
 		struct database *d = slot->value;
@@ -197,12 +213,85 @@ static void reload(struct gateway *g)
 
 	if (certificates(g, &e))
 		log_error("the old certificates stay", "why=%s", log_q(e.text));
+	if (g->feed && feed_reopen(g->feed, &e))
+		log_error("the old certificate stays", "why=%s", log_q(e.text));
 	if (!g->conf.routes)
 		return;
 	if (routes_load(g, &e))
 		log_error("not all routes were taken", "why=%s", log_q(e.text));
 	else
 		log_info("routes read", "databases=%zu", g->hub.databases.n);
+}
+
+/* --- the control plane */
+
+static void on_kept(void *arg, const json_t *all)
+{
+	struct gateway *g = arg;
+	struct err e = {0};
+
+	if (gateway_routes(g, all, &e))
+		log_error("not all kept routes were taken", "why=%s", log_q(e.text));
+	log_info("kept routes read", "databases=%zu", g->hub.databases.n);
+}
+
+static void on_route(void *arg, const json_t *route)
+{
+	struct err e = {0};
+
+	if (gateway_put(arg, route, &e))
+		log_error("a route was not taken", "why=%s", log_q(e.text));
+}
+
+static void on_gone(void *arg, const char *name)
+{
+	gateway_gone(arg, name);
+}
+
+static void on_admins(void *arg, const json_t *roles)
+{
+	struct err e = {0};
+
+	if (admins(arg, roles, &e))
+		log_error("the admins were not taken", "why=%s", log_q(e.text));
+}
+
+static json_t *on_report(void *arg)
+{
+	struct gateway *g = arg;
+	CLEANUP(arena_done) struct arena a = {0};
+	const char *address = g->address;
+
+	if (g->conf.address)
+		address = arena_printf(&a, "%s%s", g->conf.address, strrchr(g->address, ':'));
+	return tell_report(&g->hub, address, g->conf.source);
+}
+
+static void on_renewed(void *arg)
+{
+	struct err e = {0};
+
+	if (certificates(arg, &e))
+		log_error("the old certificates stay", "why=%s", log_q(e.text));
+}
+
+static const struct feed_ops feed_ops = {
+	.routes = on_kept,
+	.database = on_route,
+	.gone = on_gone,
+	.admins = on_admins,
+	.report = on_report,
+	.renewed = on_renewed,
+};
+
+static enum err_code source_set(struct gateway *g, struct err *e)
+{
+	if (!g->conf.source)
+		return ERR_OK;
+	if (inet_pton(AF_INET, g->conf.source, &g->hub.source.sin_addr) != 1)
+		return err_set(e, ERR_INVALID, "--source: '%s' is no IPv4 address", g->conf.source);
+	g->hub.source.sin_family = AF_INET;
+	return ERR_OK;
 }
 
 /* --- the end */
@@ -337,11 +426,18 @@ static enum err_code signals_open(struct gateway *g, struct err *e)
 
 static enum err_code open_all(struct gateway *g, struct err *e)
 {
+	if (source_set(g, e))
+		return e->code;
+	if (!g->conf.cert && pair_repair(g->conf.data, "gateway", e))
+		return e->code;
 	if (certificates(g, e))
 		return e->code;
 	if (signals_open(g, e))
 		return e->code;
 	if (g->conf.routes && routes_load(g, e))
+		return e->code;
+	if (g->conf.api &&
+	    feed_open(g->hub.loop, g->conf.api, g->conf.data, &feed_ops, g, &g->feed, e))
 		return e->code;
 	return listen_on(g, e);
 }
@@ -406,7 +502,10 @@ static void on_last(struct timer *t)
 void gateway_free(struct gateway *g)
 {
 	struct hub *h = &g->hub;
+	struct feed *feed = g->feed;
 
+	g->feed = NULL;
+	feed_close(feed);
 	end_sessions(g, true);
 	list_for_each_safe (at, &h->sessions)
 		stream_close(&list_entry(at, struct session, node)->stream);

@@ -5,6 +5,8 @@
 #ifndef SLIPWAY_GATEWAY_HUB_H
 #define SLIPWAY_GATEWAY_HUB_H
 
+#include <netinet/in.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "gateway/stmt.h"
@@ -48,6 +50,7 @@ struct hub {
 	struct tlsio_ctx *tls_clients; /* NULL: no TLS for clients */
 	struct tlsio_ctx *tls_members; /* verify-ca, with the gateway's certificate */
 	struct tlsio_ctx *tls_any; /* members whose certificate nobody checks */
+	struct sockaddr_in source; /* of connections to members; sin_family 0: any */
 	unsigned char secret[32]; /* of mock verifiers */
 	bool is_draining;
 	int64_t drain_until_us;

@@ -333,6 +333,11 @@ static const struct stream_ops stream_ops = {
 	.closed = on_closed,
 };
 
+static const struct sockaddr_in *source_of(const struct hub *h)
+{
+	return h->source.sin_family ? &h->source : NULL;
+}
+
 enum err_code server_new(
 	struct hub *h, const struct server_target *t, void *pool, struct server **ret,
 	struct err *e)
@@ -359,7 +364,7 @@ enum err_code server_new(
 	if (t->password)
 		secret_set(
 			&s->login->password, (struct str){(char *)t->password->p, t->password->n});
-	if (stream_connect(&s->stream, h->loop, &stream_ops, &to.any, n, e)) {
+	if (stream_connect_from(&s->stream, h->loop, &stream_ops, source_of(h), &to.any, n, e)) {
 		(void)err_wrap(e, "server '%s'", s->member);
 		on_closed(&s->stream);
 		return e->code;
@@ -484,7 +489,8 @@ void server_cancel(struct server *s)
 	memcpy(c->key, s->key, sizeof(c->key));
 	c->wants_tls = stream_tlsio(&s->stream) != NULL;
 	c->ctx = s->hub->tls_any;
-	if (stream_connect(&c->stream, s->hub->loop, &cancel_ops, &to.any, n, &e)) {
+	if (stream_connect_from(
+		    &c->stream, s->hub->loop, &cancel_ops, source_of(s->hub), &to.any, n, &e)) {
 		free(c);
 		return;
 	}

@@ -40,10 +40,31 @@ enum err_code stream_connect(
 	struct stream *s, struct loop *l, const struct stream_ops *ops,
 	const struct sockaddr *address, socklen_t n, struct err *e)
 {
+	return stream_connect_from(s, l, ops, NULL, address, n, e);
+}
+
+/* The port is chosen at connect: there, one serves many destinations. */
+static int bind_to(int fd, const struct sockaddr_in *from)
+{
+	int on = 1;
+
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)))
+		return -1;
+	return bind(fd, (const struct sockaddr *)from, sizeof(*from));
+}
+
+enum err_code stream_connect_from(
+	struct stream *s, struct loop *l, const struct stream_ops *ops,
+	const struct sockaddr_in *from, const struct sockaddr *address, socklen_t n, struct err *e)
+{
 	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return err_os(e, "a socket for a connection");
+	if (from && address->sa_family == AF_INET && bind_to(fd, from)) {
+		close(fd);
+		return err_os(e, "connect from the address that was given");
+	}
 	init(s, l, ops, fd);
 	s->is_connecting = true;
 	if (connect(fd, address, n) && errno != EINPROGRESS) {

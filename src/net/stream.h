@@ -9,6 +9,7 @@
 #ifndef SLIPWAY_NET_STREAM_H
 #define SLIPWAY_NET_STREAM_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/str.h"
@@ -70,6 +71,10 @@ void stream_init(struct stream *s, struct loop *l, const struct stream_ops *ops,
 enum err_code stream_connect(
 	struct stream *s, struct loop *l, const struct stream_ops *ops,
 	const struct sockaddr *address, socklen_t n, struct err *e);
+/* The same, from an address of ours (IPv4, port 0); NULL: the kernel's choice. */
+enum err_code stream_connect_from(
+	struct stream *s, struct loop *l, const struct stream_ops *ops,
+	const struct sockaddr_in *from, const struct sockaddr *address, socklen_t n, struct err *e);
 /* From here on TLS; takes t. Must not have written plain bytes in this round that are to go first,
  * unless they stand in out already: they go plain. */
 void stream_tls(struct stream *s, struct tlsio *t);
