@@ -244,13 +244,26 @@ static bool has_own_only(const struct server *s)
 	return true;
 }
 
+/* In these encodings a byte of a character may look like one of SQL's own: no text is read. */
+static bool is_readable(const struct session *c)
+{
+	static const char *const odd[] = {"SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "GB18030",
+					  "UHC",  "JOHAB",          NULL};
+	struct str encoding = vars_get(c->vars, "client_encoding");
+
+	for (const char *const *at = odd; *at; at++)
+		if (str_is(encoding, *at))
+			return false;
+	return true;
+}
+
 static enum loss judge(struct session *c, struct server *s)
 {
 	struct loss_view v = {
 		.is_in_transaction = c->tx != 'I',
 		.is_at_work = !has_own_only(s) || c->is_batch_open || c->body_left || s->body_left,
 		.has_answered = s->has_answered,
-		.is_whole = !s->is_batch_cut,
+		.is_whole = !s->is_batch_cut && is_readable(c),
 		.is_quoting = str_is(vars_get(c->vars, "standard_conforming_strings"), "off"),
 		.batch = buf_view(&s->batch),
 		.stmts = &c->stmts,
@@ -531,6 +544,8 @@ static void on_closed(struct stream *st)
 {
 	struct session *c = container_of(st, struct session, stream);
 
+	login_free(c->login);
+	c->login = NULL;
 	session_free(c);
 }
 

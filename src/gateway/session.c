@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "gateway/carry.h"
-#include "gateway/login.h"
 
 static void id_take(struct session *c)
 {
@@ -52,7 +51,7 @@ void session_free(struct session *c)
 {
 	struct hub *h = c->hub;
 
-	assert(!c->server);
+	assert(!c->server && !c->login);
 	loop_timer_stop(h->loop, &c->timer);
 	if (c->pool) {
 		c->pool->clients--;
@@ -62,7 +61,6 @@ void session_free(struct session *c)
 	h->clients--;
 	h->ids[c->id - 1] = NULL;
 	h->ids_free = MIN(h->ids_free, c->id - 1);
-	login_free(c->login);
 	carry_free(c->carry);
 	carry_free(c->asked);
 	stmts_done(&c->stmts);

@@ -65,7 +65,7 @@ struct session {
 
 /* Takes the descriptor; login() begins. */
 struct session *session_new(struct hub *h, int fd, const struct stream_ops *ops);
-/* Frees all of it: from the stream's closed(). */
+/* Frees all of it but the login, which must be gone: from the stream's closed(). */
 void session_free(struct session *c);
 struct session *session_by_id(const struct hub *h, uint32_t id); /* NULL: none */
 
