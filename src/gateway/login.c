@@ -186,6 +186,19 @@ static struct str copy(struct arena *a, struct str s)
 	return (struct str){arena_strndup(a, s.p ? s.p : "", s.n), s.n};
 }
 
+/* Routes come and go while it logs in: what is needed of one is copied. */
+static void role_keep(struct login *l)
+{
+	struct route_role *copy;
+
+	if (!l->result.role)
+		return;
+	copy = arena_array(&l->arena, struct route_role, 1);
+	*copy = *l->result.role;
+	copy->name = arena_strdup(&l->arena, copy->name);
+	l->result.role = copy;
+}
+
 /* Which database and role it wants. What there is not stays NULL, and fails as a wrong password. */
 static void find(struct session *c, struct str database)
 {
@@ -197,6 +210,7 @@ static void find(struct session *c, struct str database)
 		r->is_admin = true;
 		if (c->hub->admins)
 			r->role = route_role(c->hub->admins, r->user);
+		role_keep(c->login);
 		return;
 	}
 	r->is_read_only = place.is_read_only;
@@ -208,6 +222,9 @@ static void find(struct session *c, struct str database)
 	r->dbname = route_dbname(route, place.dbname);
 	if (!r->dbname)
 		r->role = NULL;
+	else
+		r->dbname = arena_strdup(&c->login->arena, r->dbname);
+	role_keep(c->login);
 }
 
 static void offer(struct session *c)
