@@ -63,6 +63,7 @@ static void restored(struct session *c, struct server *s)
 {
 	s->own = NULL;
 	c->is_restoring = false;
+	relay_tell(c);
 	relay_again(c);
 	session_wake(c);
 }
@@ -376,6 +377,7 @@ static void welcome(struct session *c)
 	struct str rest, name, value;
 	struct buf b = {0};
 
+	c->base = vars_ref(v);
 	v = vars_with(v, STR("application_name"), login_result(c->login)->application);
 	c->vars = v;
 	rest = vars_pairs(v);

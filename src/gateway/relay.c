@@ -55,28 +55,41 @@ static void push(struct session *c, enum reply_kind kind)
 	replies_push(&c->server->replies, (struct reply){.kind = (uint8_t)kind});
 }
 
-/* The parameters that a server reports, made those of the client, before its own messages. */
+/* Has the client set it itself? What it was told and did not set follows its server. */
+static bool is_own(const struct session *c, struct str name, const char *key)
+{
+	struct str now = vars_get(c->vars, key), base = vars_get(c->base, key);
+
+	return vars_can_set(name) && now.p && (!base.p || !str_eq(now, base));
+}
+
+static void set_var(struct server *s, struct buf *b, const struct str v[2])
+{
+	static const enum reply_kind kinds[] = {REPLY_PARSE, REPLY_BIND, REPLY_EXECUTE};
+	struct str none = STR("");
+
+	pgw_put_parse(b, none, STR("SELECT pg_catalog.set_config($1, $2, false)"), STR("\0\0"));
+	pgw_put_bind(b, none, none, v, 2);
+	pgw_put_execute(b, none, 0);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		replies_push(
+			&s->replies, (struct reply){.kind = (uint8_t)kinds[i], .is_own = true});
+}
+
+/* What a server reports is made what this client has set, and else what that server reports to
+ * who sets nothing: others may have left something. The messages go before the client's own. */
 static void set_vars(struct session *c)
 {
-	static const char sql[] = "SELECT pg_catalog.set_config($1, $2, false)";
 	struct server *s = c->server;
-	struct str rest = vars_pairs(c->vars), v[2], none = STR("");
+	struct str rest = vars_pairs(s->vars), v[2];
 	struct buf b = {0};
 
 	while (vars_next(&rest, &v[0], &v[1])) {
-		CLEANUP(buf_done) struct buf name = {0};
-		struct str now;
+		const char *key = v[0].p; /* with its NUL byte */
+		struct str want = vars_get(is_own(c, v[0], key) ? c->vars : s->base, key);
 
-		buf_str(&name, v[0]);
-		now = vars_get(s->vars, name.p);
-		if (!vars_can_set(v[0]) || !now.p || str_eq(now, v[1]))
-			continue;
-		pgw_put_parse(&b, none, str_of(sql), STR("\0\0"));
-		pgw_put_bind(&b, none, none, v, 2);
-		pgw_put_execute(&b, none, 0);
-		replies_push(&s->replies, (struct reply){.kind = REPLY_PARSE, .is_own = true});
-		replies_push(&s->replies, (struct reply){.kind = REPLY_BIND, .is_own = true});
-		replies_push(&s->replies, (struct reply){.kind = REPLY_EXECUTE, .is_own = true});
+		if (want.p && vars_can_set(v[0]) && !str_eq(v[1], want))
+			set_var(s, &b, (struct str[]){v[0], want});
 	}
 	if (b.n) {
 		pgw_put_sync(&b);
@@ -86,6 +99,44 @@ static void set_vars(struct session *c)
 		s->unnamed = NULL;
 	}
 	buf_done(&b);
+}
+
+static void tell(struct session *c, struct buf *b, struct str name, struct str value)
+{
+	struct str now = vars_get(c->vars, name.p);
+
+	if (now.p && str_eq(now, value))
+		return;
+	pgw_put_parameter(b, name, value);
+	c->vars = vars_with(c->vars, name, value);
+}
+
+void relay_tell(struct session *c)
+{
+	struct str rest = vars_pairs(c->server->vars), name, value;
+	struct buf b = {0};
+
+	while (vars_next(&rest, &name, &value))
+		tell(c, &b, name, value);
+	if (b.n)
+		session_send(c, &b);
+	vars_drop(c->base);
+	c->base = vars_ref(c->server->base);
+}
+
+/* As relay_tell, when set_vars is on its way: what the client has set will be as it was. */
+static void tell_base(struct session *c)
+{
+	struct str rest = vars_pairs(c->server->base), name, value;
+	struct buf b = {0};
+
+	while (vars_next(&rest, &name, &value))
+		if (!is_own(c, name, name.p))
+			tell(c, &b, name, value);
+	if (b.n)
+		session_send(c, &b);
+	vars_drop(c->base);
+	c->base = vars_ref(c->server->base);
 }
 
 void relay_link(struct session *c, struct server *s)
@@ -100,6 +151,8 @@ void relay_link(struct session *c, struct server *s)
 	if (s->vars != c->vars)
 		set_vars(c);
 	c->hub->session_ops->linked(c);
+	if (!c->is_restoring && c->base != s->base)
+		tell_base(c);
 }
 
 static bool get_server(struct session *c)

@@ -15,6 +15,8 @@
 size_t relay_client(struct session *c, const char *p, size_t n);
 /* The pool's answer: this session has s now. */
 void relay_link(struct session *c, struct server *s);
+/* Tells the client what its server reports otherwise than it knows. */
+void relay_tell(struct session *c);
 /* The batch that the last server did not answer goes to the present one. */
 void relay_again(struct session *c);
 

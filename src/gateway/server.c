@@ -249,6 +249,7 @@ static void on_login_message(struct server *s, const struct pgw_msg *m)
 	case 'Z':
 		s->tx = 'I';
 		s->state = SERVER_READY;
+		s->base = vars_ref(s->vars);
 		loop_timer_stop(s->hub->loop, &s->limit);
 		login_drop(s);
 		s->hub->server_ops->ready(s);
@@ -321,6 +322,7 @@ static void on_closed(struct stream *st)
 	stmts_done(&s->stmts);
 	stmt_drop(s->unnamed);
 	vars_drop(s->vars);
+	vars_drop(s->base);
 	buf_done(&s->batch);
 	free(s);
 }

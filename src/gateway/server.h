@@ -70,7 +70,8 @@ struct server {
 	struct replies replies;
 	struct stmts stmts; /* prepared here under stmt_name, in transaction mode */
 	struct stmt *unnamed;
-	struct vars *vars;
+	struct vars *vars; /* what it reports */
+	struct vars *base; /* what it reported when it was new */
 	struct buf batch; /* what the client sent since the last boundary, for a crash */
 	bool is_batch_cut; /* more than SERVER_BATCH_MAX */
 	bool has_answered; /* something of this batch went to the client */

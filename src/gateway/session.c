@@ -66,6 +66,7 @@ void session_free(struct session *c)
 	stmts_done(&c->stmts);
 	stmt_drop(c->unnamed);
 	vars_drop(c->vars);
+	vars_drop(c->base);
 	if (c->again)
 		buf_done(c->again);
 	free(c->again);

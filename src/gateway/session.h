@@ -29,6 +29,7 @@ struct session {
 	struct server *server; /* NULL: none now */
 	struct pool_wait wait;
 	struct vars *vars; /* what this client was told */
+	struct vars *base; /* what of it was its server's to say: the rest it has set itself */
 	struct stmts stmts; /* by the client's names */
 	struct stmt *unnamed;
 	struct login *login; /* until READY */
