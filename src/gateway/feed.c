@@ -99,7 +99,7 @@ enum err_code feed_open(
 
 	f->ops = ops;
 	f->arg = arg;
-	code = guest_open(&f->guest, l, e);
+	code = guest_open(&f->guest, e);
 	if (code) {
 		free(f);
 		return code;
@@ -109,8 +109,10 @@ enum err_code feed_open(
 		code = plane_new(&f->guest.uv, &conf, &plane_ops, f, &f->plane, e);
 	if (code) {
 		feed_close(f);
+		feed_free(f);
 		return code;
 	}
+	guest_join(&f->guest, l);
 	if (kept)
 		ops->routes(arg, kept);
 	*ret = f;
@@ -133,8 +135,12 @@ void feed_close(struct feed *f)
 {
 	if (!f)
 		return;
-	plane_free(f->plane);
+	plane_free(f->plane); /* both may be NULL: opening has failed */
 	keep_free(f->keep);
 	guest_close(&f->guest);
+}
+
+void feed_free(struct feed *f)
+{
 	free(f);
 }

@@ -29,7 +29,9 @@ enum err_code feed_open(
 void feed_touch(struct feed *f);
 /* The certificate's files have changed. */
 enum err_code feed_reopen(struct feed *f, struct err *e);
-/* What is to be kept has been written when it returns. */
+/* What is to be kept has been written when it returns. Its memory goes by feed_free, once the loop
+ * has run another round: the kernel may still hold a request of ours. */
 void feed_close(struct feed *f);
+void feed_free(struct feed *f);
 
 #endif

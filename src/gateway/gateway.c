@@ -517,6 +517,7 @@ void gateway_free(struct gateway *g)
 	/* what was closed is buried by the loop: a few rounds more */
 	loop_timer(h->loop, &g->drain, 50000, on_last);
 	loop_run(h->loop);
+	feed_free(feed);
 	map_for_each (slot, &h->databases)
 		database_free(slot->value);
 	map_done(&h->databases);

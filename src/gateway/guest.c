@@ -25,18 +25,23 @@ static void on_ready(struct watch *w)
 	container_of(w, struct guest, watch)->is_due = true;
 }
 
-enum err_code guest_open(struct guest *g, struct loop *host, struct err *e)
+enum err_code guest_open(struct guest *g, struct err *e)
 {
 	int no;
 
-	*g = (struct guest){.host = host, .is_due = true, .due_us = -1};
+	*g = (struct guest){.is_due = true, .due_us = -1};
 	no = uv_loop_init(&g->uv);
 	if (no)
 		return err_set(e, ERR_IO, "a loop for HTTP: %s", uv_strerror(no));
+	return ERR_OK;
+}
+
+void guest_join(struct guest *g, struct loop *host)
+{
+	g->host = host;
 	g->watch = (struct watch){.fd = uv_backend_fd(&g->uv), .ready = on_ready};
 	loop_watch(host, &g->watch);
 	loop_guest(host, before_wait, g);
-	return ERR_OK;
 }
 
 void guest_touch(struct guest *g)
@@ -48,7 +53,8 @@ void guest_close(struct guest *g)
 {
 	int no;
 
-	loop_guest(g->host, NULL, NULL);
+	if (g->host)
+		loop_guest(g->host, NULL, NULL);
 	loop_unwatch(&g->watch);
 	uv_run(&g->uv, UV_RUN_DEFAULT);
 	no = uv_loop_close(&g->uv);

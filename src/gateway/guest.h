@@ -19,12 +19,15 @@ struct guest {
 	int64_t due_us; /* monotonic; -1: never */
 };
 
-enum err_code guest_open(struct guest *g, struct loop *host, struct err *e);
+enum err_code guest_open(struct guest *g, struct err *e);
+/* From here on it runs. */
+void guest_join(struct guest *g, struct loop *host);
 
 /* Something of libuv's was begun outside of its callbacks. */
 void guest_touch(struct guest *g);
 
-/* Runs what is left, which must be closing, to its end; the host does not run meanwhile. */
+/* Runs what is left, which must be closing, to its end; the host does not run meanwhile. If it has
+ * joined, its memory must outlive another round of the host. */
 void guest_close(struct guest *g);
 
 #endif
