@@ -91,7 +91,8 @@ static int run(const struct opt_verb *verb, const void *values, char **args, siz
 static const struct opt opts[] = {
 	{"data", 0, OPT_STR, AT(data), "DIR", "Its folder: certificate, routes, gateway.json."},
 	{"api", 0, OPT_STR, AT(api), "URL",
-	 "Serve the databases of the platform whose API is there; without it, those last heard "
+	 "Serve the databases of the platform whose API is there; while it is away, those last "
+	 "heard "
 	 "of."},
 	{"routes", 0, OPT_STR, AT(routes), "FILE",
 	 "Serve the databases that this file lists; SIGHUP reads it again."},
