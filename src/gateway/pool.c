@@ -328,7 +328,7 @@ void pool_give(struct server *s)
 
 enum { LEAVE_US = 10000, LEAVE_AT_ONCE = 4 };
 
-/* A backend that ends costs its host a millisecond: hundreds at once would be felt by those that
+/* Backends that end cost their host time: hundreds at once would be felt by those that
  * have just been carried on. */
 static void on_leave(struct timer *t)
 {
