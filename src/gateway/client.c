@@ -548,6 +548,7 @@ static void on_closed(struct stream *st)
 
 	login_free(c->login);
 	c->login = NULL;
+	hold_boundary(c); /* it may have been the last that a hold waited for */
 	session_free(c);
 }
 

@@ -63,7 +63,7 @@ struct hold_tally hold_count(const struct database *d)
 	each_server(d, s, {
 		if (is_parked(s))
 			n.parked++;
-		else
+		else if (s->session) /* not one that is being reset behind a session that left */
 			n.active++;
 	});
 	return n;
