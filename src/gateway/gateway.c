@@ -26,13 +26,11 @@ enum { ROUTES_MAX = 64 << 20, PEM_MAX = 1 << 16, BACKLOG = 4096, LOOK_BYTES = 16
 struct gateway {
 	struct hub hub;
 	struct gateway_conf conf;
-	struct arena arena; /* texts of conf */
 	struct listener listener;
 	struct watch signals;
 	struct timer drain;
 	struct feed *feed; /* NULL: there is no control plane */
 	char address[128];
-	bool is_ended;
 };
 
 static const struct server_ops server_ops = {
@@ -55,25 +53,27 @@ static void on_hold(struct database *d)
 
 /* --- certificates */
 
-static const char *pem(struct gateway *g, const char *given, const char *name)
+static const char *
+pem(const struct gateway *g, struct arena *a, const char *given, const char *name)
 {
-	const char *path = given ? given : arena_printf(&g->arena, "%s/%s", g->conf.data, name);
+	const char *path = given ? given : arena_printf(a, "%s/%s", g->conf.data, name);
 	struct str text;
 	struct err e = {0};
 
-	if (file_read(&g->arena, path, PEM_MAX, &text, &e)) {
+	if (file_read(a, path, PEM_MAX, &text, &e)) {
 		if (given)
 			log_warn("certificate cannot be read", "why=%s", log_q(e.text));
 		return NULL;
 	}
-	return arena_strndup(&g->arena, text.p, text.n);
+	return arena_strndup(a, text.p, text.n);
 }
 
 static enum err_code certificates(struct gateway *g, struct err *e)
 {
-	const char *cert = pem(g, g->conf.cert, "gateway.crt");
-	const char *key = pem(g, g->conf.key, "gateway.key");
-	const char *ca = pem(g, g->conf.ca, "ca.crt");
+	CLEANUP(arena_done) struct arena a = {0};
+	const char *cert = pem(g, &a, g->conf.cert, "gateway.crt");
+	const char *key = pem(g, &a, g->conf.key, "gateway.key");
+	const char *ca = pem(g, &a, g->conf.ca, "ca.crt");
 	struct tlsio_conf clients = {
 		.cert_pem = cert, .key_pem = key, .alpn = "postgresql", .is_server = true};
 	struct tlsio_conf members = {.cert_pem = cert, .key_pem = key, .ca_pem = ca};
@@ -119,17 +119,22 @@ static void database_free(struct database *d)
 	free(d);
 }
 
-enum err_code gateway_put(struct gateway *g, const json_t *v, struct err *e)
+static void put(struct gateway *g, struct route *r)
 {
-	struct route *r;
-	struct database *d;
+	struct database *d = map_get(&g->hub.databases, str_of(r->name));
 
-	if (route_read(v, &r, e))
-		return e->code;
-	d = map_get(&g->hub.databases, str_of(r->name));
 	if (!d)
 		d = database_new(&g->hub, r->name);
 	hold_route(d, r);
+}
+
+enum err_code gateway_put(struct gateway *g, const json_t *v, struct err *e)
+{
+	struct route *r;
+
+	if (route_read(v, &r, e))
+		return e->code;
+	put(g, r);
 	return ERR_OK;
 }
 
@@ -169,28 +174,46 @@ static enum err_code admins(struct gateway *g, const json_t *roles, struct err *
 	return ERR_OK;
 }
 
+static void free_all(struct route **all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		route_free(all[i]);
+}
+
+/* All of them, or none. */
+static enum err_code read_all(const json_t *databases, struct route **ret, struct err *e)
+{
+	for (size_t i = 0; i < json_array_size(databases); i++)
+		if (route_read(json_array_get(databases, i), &ret[i], e)) {
+			free_all(ret, i);
+			return e->code;
+		}
+	return ERR_OK;
+}
+
 enum err_code gateway_routes(struct gateway *g, const json_t *v, struct err *e)
 {
+	CLEANUP(arena_done) struct arena a = {0};
 	const json_t *databases = json_object_get(v, "databases");
-	struct err first = {0}, one = {0};
-	json_t *each;
-	size_t i;
+	size_t n = json_array_size(databases);
+	struct route **all = arena_array(&a, struct route *, n);
 
 	if (!json_is_array(databases))
 		return err_set(e, ERR_INVALID, "routes: no list of databases");
-	if (admins(g, json_object_get(v, "admins"), &one))
-		first = one;
-	json_array_foreach ((json_t *)databases, i, each)
-		if (gateway_put(g, each, &one) && !first.code)
-			first = one;
+	if (read_all(databases, all, e))
+		return e->code;
+	if (admins(g, json_object_get(v, "admins"), e)) {
+		free_all(all, n);
+		return e->code;
+	}
+	for (size_t i = 0; i < n; i++)
+		put(g, all[i]);
 	map_for_each (slot, &g->hub.databases) {
 		struct database *d = slot->value;
 
 		if (d->route && !names(databases, d->name))
 			hold_route(d, NULL);
 	}
-	if (first.code)
-		return err_set(e, first.code, "%s", first.text);
 	return ERR_OK;
 }
 
@@ -218,22 +241,12 @@ static void reload(struct gateway *g)
 	if (!g->conf.routes)
 		return;
 	if (routes_load(g, &e))
-		log_error("not all routes were taken", "why=%s", log_q(e.text));
+		log_error("the old routes stay", "why=%s", log_q(e.text));
 	else
 		log_info("routes read", "databases=%zu", g->hub.databases.n);
 }
 
 /* --- the control plane */
-
-static void on_kept(void *arg, const json_t *all)
-{
-	struct gateway *g = arg;
-	struct err e = {0};
-
-	if (gateway_routes(g, all, &e))
-		log_error("not all kept routes were taken", "why=%s", log_q(e.text));
-	log_info("kept routes read", "databases=%zu", g->hub.databases.n);
-}
 
 static void on_route(void *arg, const json_t *route)
 {
@@ -254,6 +267,19 @@ static void on_admins(void *arg, const json_t *roles)
 
 	if (admins(arg, roles, &e))
 		log_error("the admins were not taken", "why=%s", log_q(e.text));
+}
+
+/* What of it can be read serves: the control plane may be away for long. */
+static void on_kept(void *arg, const json_t *all)
+{
+	struct gateway *g = arg;
+	json_t *each;
+	size_t i;
+
+	on_admins(g, json_object_get(all, "admins"));
+	json_array_foreach (json_object_get(all, "databases"), i, each)
+		on_route(g, each);
+	log_info("kept routes read", "databases=%zu", g->hub.databases.n);
 }
 
 static json_t *on_report(void *arg)
@@ -302,7 +328,7 @@ static void end_sessions(struct gateway *g, bool are_all)
 		struct session *c = list_entry(at, struct session, node);
 
 		if (are_all || c->state != SESSION_READY || c->is_admin || session_is_at_rest(c))
-			session_fail(c, "57P01", "the gateway is being stopped");
+			session_fail(c, "57P01", "the gateway is being stopped: connect again");
 	}
 }
 
@@ -534,6 +560,5 @@ void gateway_free(struct gateway *g)
 	if (g->signals.fd >= 0)
 		close(g->signals.fd);
 	loop_free(h->loop);
-	arena_done(&g->arena);
 	free(g);
 }

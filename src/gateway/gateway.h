@@ -31,8 +31,8 @@ enum err_code gateway_new(const struct gateway_conf *c, struct gateway **ret, st
 enum err_code gateway_run(struct gateway *g, struct err *e);
 void gateway_free(struct gateway *g);
 
-/* {"databases":[…],"admins":[…]}: the whole set. A database that cannot be read is left as it was,
- * and the first such error is returned once all others are in place. */
+/* {"databases":[…],"admins":[…]}: the whole set. Where any of it cannot be read, nothing changes.
+ */
 enum err_code gateway_routes(struct gateway *g, const json_t *v, struct err *e);
 /* One of them, and the end of one. */
 enum err_code gateway_put(struct gateway *g, const json_t *route, struct err *e);
